@@ -1,0 +1,1 @@
+"""From firings to a decision: outcome, reasons, overrides, approvals, obligations, values."""

@@ -1,0 +1,115 @@
+"""`Decision`: the answer to one request."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from policylang.evaluate.firings import Failure, Firing
+from policylang.facts.values import Value
+from policylang.semantics.program import ModuleInfo
+
+FORM: int = 1
+"""The version of the JSON form of a decision."""
+
+
+class Outcome(enum.Enum):
+    """What may happen."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    NEEDS_APPROVAL = "needs_approval"
+
+
+class ReasonKind(enum.Enum):
+    """Why an outcome came about, told apart."""
+
+    ALLOWED = "allowed"
+    FORBIDDEN = "forbidden"
+    NEEDS_APPROVAL = "needs_approval"
+    NOTHING_ALLOWS = "nothing_allows"
+    INVARIANT_VIOLATED = "invariant_violated"
+    LIMIT_REACHED = "limit_reached"
+    EVALUATION_FAILED = "evaluation_failed"
+    INVALID_FACTS = "invalid_facts"
+    NEEDS_FACTS = "needs_facts"
+    UNKNOWN_ACTION = "unknown_action"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason: its kind, the rule behind it (qualified; empty where none is), and its message.
+
+    `message` is the rule's `because` with its blanks filled in, or a sentence made from the rule's name.
+    `internal` reasons are not for customers.
+    """
+
+    kind: ReasonKind
+    rule: str
+    message: str
+    internal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """A rule that fired and did not count, and the rule that overrode it."""
+
+    rule: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """An approval that is required: by whom, within how long, and whether it is granted."""
+
+    rule: str
+    by: Value
+    within: Value | None
+    others: tuple[tuple[str, Value], ...]
+    granted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """A duty attached to the decision, on every outcome."""
+
+    name: str
+    arguments: tuple[tuple[str, Value], ...]
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The value of a `decision`: the winning `value`, or none where rules conflict.
+
+    `rules` are the rules that gave it (empty: the default); in a conflict, those of equal highest priority.
+    """
+
+    decision: str
+    value: Value | None
+    rules: tuple[str, ...]
+    conflict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to one request. Equal for equal program, facts and `now`, on every machine.
+
+    `determining` are the rules that fired at the deciding level, always a set (sorted). `violated` names the
+    invariants that were violated. `firings` are all rules that fired; they and `failure` are what a proof is built from.
+    """
+
+    action: str
+    outcome: Outcome
+    reasons: tuple[Reason, ...]
+    determining: tuple[str, ...] = ()
+    suppressed: tuple[Suppression, ...] = ()
+    violated: tuple[str, ...] = ()
+    requires: tuple[Requirement, ...] = ()
+    obligations: tuple[Obligation, ...] = ()
+    values: Mapping[str, Assignment] = field(default_factory=dict)
+    program: str = ""
+    modules: tuple[ModuleInfo, ...] = ()
+    firings: tuple[Firing, ...] = ()
+    failure: Failure | None = None

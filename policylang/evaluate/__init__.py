@@ -1,0 +1,1 @@
+"""Evaluators: a program and a fact set in, firings out."""

@@ -1,0 +1,1 @@
+"""From syntax trees to `Program`: names, types, safety, strata, lints."""
