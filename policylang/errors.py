@@ -1,11 +1,44 @@
-"""The root of everything that policylang raises."""
+"""The exceptions of policylang.
+
+Problems of a policy or a request are values (`policylang.diagnostics.Diagnostic`) that are
+collected and returned. An exception is raised at the border only, where a caller asked for
+something that the diagnostics make impossible, and for our own bugs.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-class PolicylangError(Exception):
-    """The root of the exceptions of policylang: catch this to catch them all."""
+if TYPE_CHECKING:
+    from policylang.diagnostics import Diagnostic
 
 
-class InternalError(PolicylangError):
-    """A bug in policylang, not in a policy or a request: please report it with its message."""
+class PolicyError(Exception):
+    """The root of every exception that policylang raises on purpose."""
+
+
+class PolicyInvalid(PolicyError):  # noqa: N818  (a state of the input, raised once)
+    """What was given (policies, data, a request) has errors; `diagnostics` says which.
+
+    `diagnostics` holds everything that was found, warnings included, in the order of the source.
+    The text of the exception is one line for each of them.
+    """
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self.diagnostics: tuple[Diagnostic, ...] = tuple(diagnostics)
+        super().__init__("\n".join(str(diagnostic) for diagnostic in self.diagnostics))
+
+    def __reduce__(self) -> tuple[type[PolicyInvalid], tuple[tuple[Diagnostic, ...]]]:
+        return type(self), (self.diagnostics,)
+
+
+class InternalError(PolicyError):
+    """A state that policylang promises never to reach: a bug of policylang, not of its user."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"internal error: {what} (this is a bug in policylang; please report it)")
+        self.what = what
+
+    def __reduce__(self) -> tuple[type[InternalError], tuple[str]]:
+        return type(self), (self.what,)
