@@ -1,0 +1,1 @@
+"""Policy text to syntax tree and back: the parser and the formatter."""
