@@ -9,19 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from policylang.errors import InternalError, PolicylangError
+    from policylang.errors import InternalError, PolicyError, PolicyInvalid
 
 __version__ = "0.1.0"
 
 __all__ = [
     "InternalError",
-    "PolicylangError",
+    "PolicyError",
+    "PolicyInvalid",
     "__version__",
 ]
 
 _HOMES: Final = {
     "InternalError": "policylang.errors",
-    "PolicylangError": "policylang.errors",
+    "PolicyError": "policylang.errors",
+    "PolicyInvalid": "policylang.errors",
 }
 
 

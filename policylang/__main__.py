@@ -1,0 +1,5 @@
+"""`python -m policylang` is the command line."""
+
+from policylang.cli import main
+
+main()

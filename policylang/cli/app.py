@@ -1,0 +1,101 @@
+"""The `policylang` command: finds the command asked for, and stands between it and the terminal."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from policylang import __version__
+from policylang.cli.output import ExitCode, report
+from policylang.errors import PolicyInvalid
+
+# The module of a command is imported when that command is run: `fmt` never pays for an evaluator.
+COMMANDS: Final = {
+    "init": "Make a small project that passes its own tests.",
+    "check": "Look for errors in policies.",
+    "fmt": "Write policies in the one style.",
+    "test": "Run the tests that stand in policies.",
+    "eval": "Decide requests.",
+    "why": "Show the proof of a decision or of an atom, or why there is none.",
+    "explain": "Show the page of a diagnostic.",
+    "completion": "Print the script that completes commands in a shell.",
+}
+
+
+class Commands(click.Group):
+    """A group that loads its commands on demand and turns what they raise into reports."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, in the order in which a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"policylang.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the arguments name; for an unknown one, say which is close."""
+        unknown = args and args[0] not in COMMANDS and not args[0].startswith("-")
+        if unknown and not ctx.resilient_parsing:
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"; did you mean `{close[0]}`?" if close else ""
+            ctx.fail(f"no command `{args[0]}`{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. A user's mistake becomes its diagnostics, a bug of ours a request for a report."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except PolicyInvalid as refused:
+            report(refused.diagnostics)
+            ctx.exit(ExitCode.POLICY_ERRORS)
+        except OSError as error:
+            raise click.ClickException(_os_error(error)) from error
+        except Exception as bug:  # noqa: BLE001 (the one place that stands before the terminal)
+            _ask_for_a_report(bug)
+            ctx.exit(ExitCode.FAILED)
+
+
+def _os_error(error: OSError) -> str:
+    what = (error.strerror or str(error)).lower()
+    return f"{error.filename}: {what}" if error.filename else what
+
+
+def _ask_for_a_report(bug: Exception) -> None:
+    if os.environ.get("POLICYLANG_DEBUG"):
+        click.echo("".join(traceback.format_exception(bug)), err=True)
+    what = getattr(bug, "what", None) or f"{type(bug).__name__}: {bug}"
+    click.echo(
+        f"internal error: {what}\n"
+        "This is a bug in policylang, not in your policy. Please report it, with the policy and what\n"
+        "POLICYLANG_DEBUG=1 shows when you run the command again.",
+        err=True,
+    )
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`policylang init DIR` is a good start; `policylang COMMAND --help` shows examples.",
+)
+@click.version_option(__version__, message="policylang %(version)s")
+def policylang() -> None:
+    """Policies for AI agents: small, typed, tested, and answered with a proof."""

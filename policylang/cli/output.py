@@ -1,0 +1,72 @@
+"""What every command writes alike: exit codes, diagnostics, JSON, and colour where it is wanted."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import IO, Any
+
+import click
+
+from policylang.diagnostics import Diagnostic, Severity, Style, render, to_json
+from policylang.diagnostics.text import ansi, plain
+
+
+class ExitCode(IntEnum):
+    """The statuses that a command ends with."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    POLICY_ERRORS = 3
+    DENY = 4
+    NEEDS_APPROVAL = 5
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+
+
+def colour(stream: IO[Any]) -> bool:
+    """Whether `stream` is a terminal whose reader has not asked for plain text."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def style_of(stream: IO[Any]) -> Style:
+    """The style in which diagnostics are written to `stream`."""
+    return ansi if colour(stream) else plain
+
+
+def write_json(value: object) -> None:
+    """Write `value` to standard output as indented JSON."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def report(diagnostics: Sequence[Diagnostic]) -> None:
+    """Write diagnostics and a line that counts them to standard error."""
+    style = style_of(sys.stderr)
+    for diagnostic in diagnostics:
+        click.echo(render(diagnostic, style) + "\n", err=True, color=True)
+    if diagnostics:
+        click.echo(summary(diagnostics), err=True)
+
+
+def summary(diagnostics: Sequence[Diagnostic]) -> str:
+    """Return the line that counts diagnostics: `2 errors, 1 warning`."""
+    counts = [
+        (sum(diagnostic.severity is severity for diagnostic in diagnostics), severity.value)
+        for severity in Severity
+    ]
+    return ", ".join(counted(number, word) for number, word in counts if number)
+
+
+def counted(number: int, word: str) -> str:
+    """Return `1 error`, `2 errors`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def diagnostics_json(diagnostics: Sequence[Diagnostic]) -> list[dict[str, Any]]:
+    """The diagnostics in their JSON form."""
+    return [to_json(diagnostic) for diagnostic in diagnostics]
