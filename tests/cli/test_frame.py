@@ -1,0 +1,146 @@
+"""The frame around all commands: help, mistakes, bugs, colour and completion."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from policylang.cli import app
+from policylang.cli.app import COMMANDS, policylang
+from policylang.cli.output import ExitCode, colour
+from policylang.errors import InternalError
+
+
+@pytest.fixture
+def runner() -> CliRunner:
+    """A runner of commands in this process."""
+    return CliRunner()
+
+
+def test_help_lists_every_command(runner: CliRunner) -> None:
+    """`policylang --help` names each command and the place to start."""
+    shown = runner.invoke(policylang, ["--help"])
+    assert shown.exit_code == ExitCode.OK
+    for name in COMMANDS:
+        assert f"  {name} " in shown.output
+    assert "policylang init" in shown.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name: str, runner: CliRunner) -> None:
+    """The help of each command shows a line that can be typed as it stands."""
+    shown = runner.invoke(policylang, [name, "--help"])
+    assert shown.exit_code == ExitCode.OK, shown.output
+    assert f"policylang {name} " in shown.output.partition("Usage:")[2].partition("\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["chek"], "did you mean `check`?"),
+        (["zzz"], "no command `zzz`"),
+        (["explain", "PL9999"], "no diagnostic has the code `PL9999`"),
+        (["--nope"], "No such option"),
+        (["completion", "tcsh"], "is not one of"),
+    ],
+)
+def test_wrong_usage_ends_with_two(arguments: list[str], says: str, runner: CliRunner) -> None:
+    """A wrong command line says what is wrong with it and ends with status 2."""
+    answer = runner.invoke(policylang, arguments)
+    assert answer.exit_code == ExitCode.USAGE
+    assert says in answer.output
+
+
+def _command_that_raises(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    @click.command("check")
+    def command() -> None:
+        raise error
+
+    monkeypatch.setattr(app.Commands, "get_command", lambda *_: command)
+
+
+@pytest.mark.parametrize("bug", [InternalError("stratum below zero"), KeyError("x")])
+def test_a_bug_of_ours_asks_for_a_report(
+    bug: Exception, runner: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What we did not expect ends with status 1 and a request for a report, without a traceback."""
+    monkeypatch.delenv("POLICYLANG_DEBUG", raising=False)
+    _command_that_raises(monkeypatch, bug)
+    answer = runner.invoke(policylang, ["check"])
+    assert answer.exit_code == ExitCode.FAILED
+    assert "This is a bug in policylang" in answer.stderr
+    assert "Traceback" not in answer.output
+
+
+def test_the_traceback_is_there_for_who_asks(
+    runner: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With POLICYLANG_DEBUG=1 a bug shows its traceback as well."""
+    monkeypatch.setenv("POLICYLANG_DEBUG", "1")
+    _command_that_raises(monkeypatch, KeyError("x"))
+    assert "Traceback" in runner.invoke(policylang, ["check"]).stderr
+
+
+def test_a_file_that_cannot_be_read_or_written_is_named(
+    runner: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of the operating system names the file and says what is wrong with it."""
+    _command_that_raises(monkeypatch, PermissionError(13, "Permission denied", "secret.policy"))
+    answer = runner.invoke(policylang, ["check"])
+    assert answer.exit_code == ExitCode.FAILED
+    assert "secret.policy: permission denied" in answer.output
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_is_for_this_command(shell: str, runner: CliRunner) -> None:
+    """The script for each shell asks this command for what may come next."""
+    answer = runner.invoke(policylang, ["completion", shell])
+    assert answer.exit_code == ExitCode.OK
+    assert "_POLICYLANG_COMPLETE" in answer.output
+
+
+def test_completion_offers_commands() -> None:
+    """A shell that asks what may follow `policylang ex` is told `explain`."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "policylang"],
+        env={
+            "_POLICYLANG_COMPLETE": "bash_complete",
+            "COMP_WORDS": "policylang ex",
+            "COMP_CWORD": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "explain" in finished.stdout
+
+
+class _Terminal:
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environment", "coloured"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False), ({"NO_COLOR": ""}, True)],
+)
+def test_colour_is_for_terminals_that_want_it(
+    environment: dict[str, str], coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal gets colour unless it is dumb or NO_COLOR is set to something."""
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert colour(_Terminal()) is coloured  # type: ignore[arg-type]
+
+
+def test_a_pipe_gets_no_colour(tmp_path: Path) -> None:
+    """What is not a terminal gets plain text."""
+    with (tmp_path / "out").open("w") as stream:
+        assert not colour(stream)
