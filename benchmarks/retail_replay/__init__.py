@@ -1,0 +1,1 @@
+"""Replays recorded conversations of a retail support agent against a policy."""
