@@ -40,6 +40,8 @@ class Problem:
 
     line: int
     text: str
+    instead: str | None = None
+    """The text of a block that would be right, where only what it shows is wrong."""
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.text}"
@@ -78,19 +80,21 @@ class _Run:
             "jsonl": self._jsonl,
             "policy": self._policy,
             "python": self._python,
-            "sh": lambda block: self._shell.run(block.text),
             "toml": self._toml,
         }
 
     def block(self, block: Block) -> Iterator[Problem]:
         """Run one block."""
         if block.language == "output":
-            yield from (Problem(block.line, text) for text in self._output(block))
+            yield from self._output(block)
             return
         yield from self.unshown()
         if block.file_name is not None:
             self._write(block, block.file_name)
         if block.illustrative or block.language in PLAIN:
+            return
+        if block.language == "sh":
+            yield from self._sh(block)
             return
         run = self._languages.get(block.language)
         if run is None:
@@ -105,13 +109,21 @@ class _Run:
             yield Problem(line, f"no `output` block shows what this printed:\n{text}")
         self._printed = self._report = None
 
-    def _output(self, block: Block) -> list[str]:
+    def _output(self, block: Block) -> Iterator[Problem]:
         came = self._printed[1] if self._printed is not None else self._report
-        if came is None:
-            return ["an `output` block has to stand right below the block whose output it shows"]
-        diff = difference(block.text, came)
         self._printed = self._report = None
-        return [] if diff is None else [f"the output is another:\n{diff}"]
+        if came is None:
+            where = "right below the block whose output it shows"
+            yield Problem(block.line, f"an `output` block has to stand {where}")
+        elif (diff := difference(block.text, came)) is not None:
+            yield Problem(block.line, f"the output is another:\n{diff}", came)
+
+    def _sh(self, block: Block) -> Iterator[Problem]:
+        ran = self._shell.run(block.text)
+        wrong = [problem for problem in (each.problem() for each in ran) if problem is not None]
+        if wrong:
+            right = "\n".join(each.corrected() for each in ran)
+            yield Problem(block.line, "\n".join(wrong), right)
 
     def _write(self, block: Block, name: str) -> None:
         path = self._shell.cwd / name

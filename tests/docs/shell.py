@@ -50,6 +50,32 @@ def commands_in(block: str) -> Iterator[Command]:
     yield Command("\n".join(command), "\n".join(shown))
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command of a page that has been run: what it gave, and how it ended."""
+
+    command: Command
+    output: str
+    status: int
+    asked: bool
+    """Whether the next command asks for the status."""
+
+    def problem(self) -> str | None:
+        """What is wrong with it, or None."""
+        if self.status and not self.asked:
+            return f"`{self.command.text}` ended with status {self.status}:\n{self.output}"
+        diff = difference(self.command.shown, self.output)
+        return None if diff is None else f"`{self.command.text}` gave other output:\n{diff}"
+
+    def corrected(self) -> str:
+        """The command and its output as the page should show them."""
+        first, *rest = self.command.text.splitlines()
+        lines = [f"$ {first}", *(f"> {line}" for line in rest)]
+        same = difference(self.command.shown, self.output) is None
+        shown = self.command.shown if same else self.output
+        return "\n".join([*lines, *(line.rstrip() for line in shown.strip("\n").splitlines())])
+
+
 class Shell:
     """A shell whose working folder lasts from block to block."""
 
@@ -63,25 +89,22 @@ class Shell:
         """The folder that the last block ended in."""
         return self._cwd
 
-    def run(self, block: str) -> list[str]:
-        """Run the commands of an `sh` block in order and return what went wrong, as sentences."""
+    def run(self, block: str) -> list[Ran]:
+        """Run the commands of an `sh` block, in order."""
         commands = list(commands_in(block))
-        came = self._results(commands)
-        problems = []
-        for index, (command, (output, status)) in enumerate(zip(commands, came, strict=True)):
-            asks = index + 1 < len(commands) and commands[index + 1].text == _STATUS_QUESTION
-            if status and not asks:
-                problems.append(f"`{command.text}` ended with status {status}:\n{output}")
-            elif (diff := difference(command.shown, output)) is not None:
-                problems.append(f"`{command.text}` gave other output:\n{diff}")
-        return problems
-
-    def _results(self, commands: list[Command]) -> list[tuple[str, int]]:
         script = "".join(
             f"{command.text}\n"
             f'__status=$?; printf "\\n{_MARK}%d\\n" "$__status"; (exit "$__status")\n'
             for command in commands
         )
+        asked = [command.text == _STATUS_QUESTION for command in commands[1:]] + [False]
+        results = _split(self._output_of(script))
+        return [
+            Ran(command, output, status, asks)
+            for command, (output, status), asks in zip(commands, results, asked, strict=True)
+        ]
+
+    def _output_of(self, script: str) -> str:
         where = self._folder / ".cwd"
         finished = subprocess.run(
             ["bash", "-c", f'{script}pwd > "{where}"'],
@@ -93,9 +116,8 @@ class Shell:
             timeout=300,
             check=False,
         )
-        text = finished.stdout.decode("utf-8").replace(f"{self._folder}/", "")
         self._cwd = Path(where.read_text(encoding="utf-8").strip())
-        return _split(text)
+        return finished.stdout.decode("utf-8").replace(f"{self._folder}/", "")
 
 
 def _split(text: str) -> list[tuple[str, int]]:

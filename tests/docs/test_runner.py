@@ -10,6 +10,7 @@ import pytest
 from tests.docs.blocks import blocks_in
 from tests.docs.matching import difference
 from tests.docs.pages import Page, problems_of
+from tests.docs.update import updated
 
 
 def problems(page: str, scratch: Path) -> list[str]:
@@ -114,3 +115,14 @@ def test_illustrative_blocks_are_not_run(tmp_path: Path) -> None:
 def test_dots_stand_for_what_changes(shown: str, came: str, same: bool) -> None:
     """`...` stands for lines or a part of a line, and everything else for itself."""
     assert (difference(shown, came) is None) is same
+
+
+def test_updating_a_page_makes_what_it_shows_right(tmp_path: Path) -> None:
+    """A page whose shown output is brought up to date has no problem, and keeps its dots."""
+    page = "# T\n\n```sh\n$ echo a b\na ...\n$ echo c\nd\n```\n\n```python\nprint(1)\n```\n\n```output\n2\n```\n"
+    first, second = tmp_path / "1", tmp_path / "2"
+    first.mkdir()
+    second.mkdir()
+    right = updated(page, problems_of(Page(blocks_in(page)), first))
+    assert right == page.replace("\nd\n", "\nc\n").replace("\n2\n", "\n1\n")
+    assert problems_of(Page(blocks_in(right)), second) == []
