@@ -1,0 +1,234 @@
+"""The JSON form of decisions and fact sets, and their canonical bytes.
+
+The form is documented in `docs/reference/decision.md`, its schema is `docs/reference/schemas/decision.schema.json`.
+What is absent is left out: no nulls, no empty lists. Every value has the one JSON form of its type: decimals are
+strings with the places of their type, durations ISO 8601, sets lists in the order of `policylang.facts.order`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import json
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Final, TypeAlias, assert_never
+
+from policylang.decide.decision import (
+    FORM,
+    Assignment,
+    Decision,
+    Obligation,
+    Reason,
+    Requirement,
+    Suppression,
+)
+from policylang.errors import InternalError
+from policylang.evaluate.calculate import conform
+from policylang.evaluate.exact import CalculationFailure
+from policylang.evaluate.firings import Failure, Firing
+from policylang.facts.factset import FactSet, Row
+from policylang.facts.forms import to_json, write_datetime, write_duration
+from policylang.facts.order import value_key
+from policylang.facts.schema import Relation, Schema, Source
+from policylang.facts.types import Type
+from policylang.facts.values import Missing, Record, Value
+from policylang.semantics.program import ModuleInfo, Program, Rule
+
+Json: TypeAlias = "dict[str, Any] | list[Any] | str | int | bool"
+
+FACTS_FORM: Final = 1
+"""The version of the JSON form of a fact set."""
+
+_LONGEST_INT: Final = 10**4000
+"""Python refuses to print longer ones: they are written as strings."""
+
+
+# --- decisions -------------------------------------------------------------------------------------------
+
+
+def decision_to_json(decision: Decision) -> dict[str, Any]:
+    """The documented JSON form of a decision: dicts, lists, strings, ints and bools.
+
+    The firings are not part of it; `firings_to_json` writes them.
+    """
+    return _present(
+        form=FORM,
+        action=decision.action,
+        outcome=decision.outcome.value,
+        reasons=[_reason(reason) for reason in decision.reasons],
+        determining=list(decision.determining),
+        suppressed=[_suppression(suppression) for suppression in decision.suppressed],
+        violated=list(decision.violated),
+        requires=[_requirement(requirement) for requirement in decision.requires],
+        obligations=[_obligation(obligation) for obligation in decision.obligations],
+        values={name: _assignment(decision.values[name]) for name in sorted(decision.values)},
+        program=_program(decision.program, decision.modules),
+        error=_error(decision.failure) if decision.failure is not None else None,
+    )
+
+
+def _present(**members: Any) -> dict[str, Any]:
+    """The members that are there: what is None, empty text or an empty list or object is left out."""
+    return {name: value for name, value in members.items() if value not in (None, "", [], {})}
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    rule = {"rule": reason.rule} if reason.rule else {}
+    internal = {"internal": True} if reason.internal else {}
+    return {"kind": reason.kind.value, **rule, "message": reason.message, **internal}
+
+
+def _suppression(suppression: Suppression) -> dict[str, Any]:
+    return {"rule": suppression.rule, "by": suppression.by}
+
+
+def _requirement(requirement: Requirement) -> dict[str, Any]:
+    within = requirement.within
+    return {
+        **_present(rule=requirement.rule),
+        "by": plain(requirement.by),
+        **({} if within is None else {"within": plain(within)}),
+        **_present(others=_named(requirement.others)),
+        "granted": requirement.granted,
+    }
+
+
+def _obligation(obligation: Obligation) -> dict[str, Any]:
+    return _present(
+        name=obligation.name, arguments=_named(obligation.arguments), rule=obligation.rule
+    )
+
+
+def _named(arguments: Iterable[tuple[str, Value]]) -> dict[str, Any]:
+    return {name: plain(value) for name, value in arguments}
+
+
+def _assignment(assignment: Assignment) -> dict[str, Any]:
+    given = {} if assignment.value is None else {"value": plain(assignment.value)}
+    conflict = True if assignment.conflict else None
+    return {**given, **_present(rules=list(assignment.rules), conflict=conflict)}
+
+
+def _program(digest: str, modules: Iterable[ModuleInfo]) -> dict[str, Any]:
+    return _present(digest=digest, modules=[_module(module) for module in modules])
+
+
+def _module(module: ModuleInfo) -> dict[str, Any]:
+    return _present(
+        name=module.name, version=module.version, digest=module.digest, meaning=module.meaning
+    )
+
+
+def _error(failure: Failure) -> dict[str, Any]:
+    return _present(code=failure.code, message=failure.message, rule=failure.rule)
+
+
+def plain(value: Value) -> Json:
+    """The JSON form of a value that is written as its type writes it; a record as a list of its values."""
+    match value:
+        case bool() | str():
+            return value
+        case int():
+            return value if abs(value) < _LONGEST_INT else format(Decimal(value), "f")
+        case Decimal():
+            return format(value, "f")
+        case dt.datetime():
+            return write_datetime(value)
+        case dt.date() | dt.time():
+            return value.isoformat()
+        case dt.timedelta():
+            return write_duration(value)
+        case (
+            ipaddress.IPv4Address()
+            | ipaddress.IPv6Address()
+            | ipaddress.IPv4Network()
+            | ipaddress.IPv6Network()
+        ):
+            return str(value)
+        case Record():
+            return [None if isinstance(item, Missing) else plain(item) for item in value.values]
+        case tuple():
+            return [plain(item) for item in value]
+        case frozenset():
+            return [plain(item) for item in sorted(value, key=value_key)]
+        case _:
+            assert_never(value)
+
+
+# --- firings ----------------------------------------------------------------------------------------------
+
+
+def firings_to_json(firings: Iterable[Firing], program: Program) -> list[dict[str, Any]]:
+    """Each firing as `{"rule": NAME, "bindings": {VARIABLE: VALUE}}`, in their order."""
+    rules = {rule.name: rule for rule in program.rules}
+    return [_firing(firing, rules[firing.rule]) for firing in firings]
+
+
+def _firing(firing: Firing, rule: Rule) -> dict[str, Any]:
+    bound = zip(rule.variables, firing.bindings, strict=True)
+    bindings = {variable.name: typed(value, variable.type) for variable, value in bound}
+    return {"rule": firing.rule, **_present(bindings=bindings)}
+
+
+def typed(value: Value, type_: Type) -> Json:
+    """The JSON form of a value of a type, equal for equal values however they were calculated."""
+    held = conform(value, type_)
+    form: Json = to_json(value if isinstance(held, CalculationFailure | Missing) else held, type_)
+    return form
+
+
+# --- fact sets --------------------------------------------------------------------------------------------
+
+
+def facts_to_json(facts: FactSet, schema: Schema) -> dict[str, Any]:
+    """Everything that a decision read of its request, so that it can be decided again from this alone.
+
+    Rows stand in their order, which is their identity; a source is written where it is not `system`.
+    """
+    rows = {
+        name: [_row(row, schema.relations[name]) for row in facts.rows[name]]
+        for name in sorted(facts.rows)
+    }
+    return _present(
+        form=FACTS_FORM,
+        action=facts.action,
+        now=write_datetime(facts.now),
+        rows={name: given for name, given in rows.items() if given},
+        reference={name: facts.reference[name] for name in sorted(facts.reference)},
+    )
+
+
+def _row(row: Row, relation: Relation) -> dict[str, Any]:
+    values = {
+        column.name: to_json(value, column.domain.type)
+        for column, value in zip(relation.columns, row.values, strict=True)
+        if not isinstance(value, Missing)
+    }
+    source = None if row.source is Source.SYSTEM else row.source.word
+    return {"values": values, **_present(source=source)}
+
+
+# --- canonical bytes --------------------------------------------------------------------------------------
+
+
+def canonical(form: Mapping[str, Any]) -> bytes:
+    """The one way to write a JSON form: keys sorted by code point, no spaces, UTF-8 without escapes.
+
+    Equal forms give equal bytes on every run and machine. `InternalError` where a float stands in it.
+    """
+    _refuse_floats(form)
+    text = json.dumps(form, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode()
+
+
+def _refuse_floats(form: object) -> None:
+    waiting = [form]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, float):
+            raise InternalError("a float reached a canonical form")
+        if isinstance(part, Mapping):
+            waiting.extend(part.values())
+        elif isinstance(part, list | tuple):
+            waiting.extend(part)

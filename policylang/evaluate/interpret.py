@@ -1,0 +1,316 @@
+"""The plain interpreter of a body over a finished model: every instance under which it holds, and with what.
+
+Proofs, why-not and messages are made from it; decisions are not. It follows `policylang.semantics.program` to the
+letter, failures included, and is quick where a variable that is known picks its rows from an index.
+
+An instance is found depth first: the next literal is one whose variables are known and that only tests, else a
+match with as many known arguments as possible. Where a `Bind` fails its variable stays open for a generator, and
+what is left at the end reads a variable that has only a failed value, so that it fails too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, assert_never
+
+from policylang.errors import InternalError
+from policylang.evaluate.calculate import aggregate, value_of
+from policylang.evaluate.exact import CalculationFailure
+from policylang.evaluate.model import Atom, Model, extended
+from policylang.facts.factset import Row
+from policylang.facts.order import value_key
+from policylang.facts.types import INT
+from policylang.facts.values import MISSING, Missing, Value
+from policylang.semantics.program import (
+    ABSENT,
+    Aggregate,
+    Argument,
+    Bind,
+    Body,
+    Constant,
+    Each,
+    Literal,
+    Match,
+    Not,
+    Or,
+    Test,
+    Variable,
+)
+
+Bindings: TypeAlias = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The branch of an `Or` that held, and how its literals did."""
+
+    branch: int
+    witnesses: tuple[Witness, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranged:
+    """What an `Aggregate` ranged over: its distinct matches."""
+
+    matches: tuple[Solution, ...]
+
+
+Witness: TypeAlias = Row | Chosen | Ranged | None
+"""How one literal held: the row of a `Match`; `None` where the bindings say it all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """One instance of a body that holds: the values of its variables, and one witness a literal."""
+
+    bindings: Bindings
+    witnesses: tuple[Witness, ...]
+
+
+Instance: TypeAlias = Solution | CalculationFailure
+"""An instance that holds, or one of which all that does not fail holds."""
+
+
+def solutions(body: Body, bindings: Bindings, model: Model) -> Iterator[Solution]:
+    """Every instance of a body that holds under the bindings, in an order that only rows decide.
+
+    Instances that differ in the rows they match, or in the branch of an `Or`, are told apart. Ones that fail
+    are left out: those of a decision that was made are absorbed by a literal beside them.
+    """
+    for instance in instances(body, bindings, model):
+        if isinstance(instance, Solution):
+            yield instance
+
+
+def instances(body: Body, bindings: Bindings, model: Model) -> Iterator[Instance]:
+    """Every instance of a body that holds or fails under the bindings."""
+    interpreter = _Body(body, model.needs(body), model)
+    stack: list[Iterator[_State]] = [
+        iter((_State(dict(bindings), (None,) * len(body), tuple(range(len(body))), None),))
+    ]
+    while stack:
+        state = next(stack[-1], None)
+        if state is None:
+            stack.pop()
+            continue
+        chosen = interpreter.next_literal(state)
+        if chosen is not None:
+            stack.append(interpreter.advance(state, chosen))
+        elif state.failure is not None:
+            yield state.failure
+        elif state.waiting:
+            raise InternalError(
+                f"nothing binds a variable of `{body[state.waiting[0]].origin.text}`"
+            )
+        else:
+            yield Solution(state.known, state.witnesses)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A partial instance. `waiting` are the literals not looked at; `failure` the first that failed."""
+
+    known: dict[str, Value]
+    witnesses: tuple[Witness, ...]
+    waiting: tuple[int, ...]
+    failure: CalculationFailure | None
+
+
+class _Body:
+    """One body over one model: which literal comes next, and what each adds to a state."""
+
+    def __init__(self, body: Body, needs: Sequence[frozenset[str]], model: Model) -> None:
+        self.body = body
+        self.needs = needs
+        self.model = model
+
+    def next_literal(self, state: _State) -> int | None:
+        """The literal to look at next; `None` where none is left that is not failed by its variables."""
+        best, most = None, (-1, -1)
+        for i in state.waiting:
+            rank = self._rank(i, state.known)
+            if rank > most:
+                best, most = i, rank
+        return best
+
+    def _rank(self, position: int, known: Bindings) -> tuple[int, int]:
+        literal, needs = self.body[position], self.needs[position]
+        if isinstance(literal, Match):
+            return 2, sum(_is_known(argument, known) for argument in literal.arguments)
+        if not needs <= known.keys():
+            return -1, -1
+        match literal:
+            case Test() | Bind():
+                return 3, 0
+            case Each():
+                return 1, 2
+            case Not() | Aggregate():
+                return 1, 1
+            case Or():
+                return 1, 0
+            case _:
+                assert_never(literal)
+
+    def advance(self, state: _State, position: int) -> Iterator[_State]:
+        """The states that follow from a literal: none where it does not hold."""
+        rest = tuple(i for i in state.waiting if i != position)
+        for held in self._held(self.body[position], state.known):
+            if isinstance(held, CalculationFailure):
+                yield _State(state.known, state.witnesses, rest, state.failure or held)
+            else:
+                known, witness = held
+                witnesses = (
+                    *state.witnesses[:position],
+                    witness,
+                    *state.witnesses[position + 1 :],
+                )
+                yield _State(known, witnesses, rest, state.failure)
+
+    def _held(self, literal: Literal, known: dict[str, Value]) -> Iterator[_Held]:
+        match literal:
+            case Match():
+                return self._matched(literal, known)
+            case Each():
+                return _elements(literal, known)
+            case Bind():
+                return _compared(literal.variable, value_of(literal.value, known), known)
+            case Test():
+                return _tested(literal, known)
+            case Not():
+                return self._negated(literal, known)
+            case Or():
+                return self._branches(literal, known)
+            case Aggregate():
+                return self._aggregated(literal, known)
+            case _:
+                assert_never(literal)
+
+    def _matched(self, literal: Match, known: dict[str, Value]) -> Iterator[_Held]:
+        for row in self.model.matching(literal, known):
+            values = extended(literal, row, known)
+            if values is not None:
+                yield values, row
+
+    def _negated(self, literal: Not, known: dict[str, Value]) -> Iterator[_Held]:
+        failure = None
+        for instance in instances(literal.body, known, self.model):
+            if isinstance(instance, Solution):
+                return
+            failure = failure or instance
+        yield failure or (known, None)
+
+    def _branches(self, literal: Or, known: dict[str, Value]) -> Iterator[_Held]:
+        for number, branch in enumerate(literal.branches):
+            for instance in instances(branch, known, self.model):
+                if isinstance(instance, CalculationFailure):
+                    yield instance
+                    continue
+                bound = {v.name: instance.bindings[v.name] for v in literal.binds}
+                yield {**known, **bound}, Chosen(number, instance.witnesses)
+
+    def _aggregated(self, literal: Aggregate, known: dict[str, Value]) -> Iterator[_Held]:
+        ranged = matches_of(literal, known, self.model)
+        if isinstance(ranged, CalculationFailure):
+            yield ranged
+            return
+        result = value_over(literal, ranged)
+        for held in _compared(literal.result, result, known):
+            yield held if isinstance(held, CalculationFailure) else (held[0], Ranged(ranged))
+
+
+_Held: TypeAlias = "tuple[dict[str, Value], Witness] | CalculationFailure"
+
+
+def matches_of(
+    literal: Aggregate, known: Bindings, model: Model
+) -> tuple[Solution, ...] | CalculationFailure:
+    """The distinct matches an aggregate ranges over, told apart by its locals and by identity of rows."""
+    distinct: dict[tuple[object, ...], Solution] = {}
+    for instance in instances(literal.body, known, model):
+        if isinstance(instance, CalculationFailure):
+            return instance
+        values = tuple(instance.bindings.get(v.name, MISSING) for v in literal.locals)
+        identity = tuple(atoms(literal.body, instance.witnesses))
+        distinct.setdefault((values, identity), instance)
+    return tuple(distinct.values())
+
+
+def value_over(
+    literal: Aggregate, ranged: Sequence[Solution]
+) -> Value | Missing | CalculationFailure:
+    """What an aggregate is over the matches it ranges over."""
+    if literal.value is None:
+        return aggregate(literal.kind, [True] * len(ranged), INT, literal.result.type)
+    values = [value_of(literal.value, solution.bindings) for solution in ranged]
+    return aggregate(literal.kind, values, literal.value.type, literal.result.type)
+
+
+def atoms(body: Body, witnesses: Iterable[Witness]) -> Iterator[Atom]:
+    """The rows and atoms that the matches of a body were matched with, in the order of writing.
+
+    Of an `Or` those of the branch that held. Those that an aggregate ranged over are not among them.
+    """
+    for literal, witness in zip(body, witnesses, strict=True):
+        if isinstance(literal, Match) and isinstance(witness, Row):
+            yield Atom(literal.name, witness.id)
+        elif isinstance(literal, Or) and isinstance(witness, Chosen):
+            yield from atoms(literal.branches[witness.branch], witness.witnesses)
+
+
+def _is_known(argument: Argument, known: Bindings) -> bool:
+    if isinstance(argument, Variable):
+        return argument.name in known
+    return isinstance(argument, Constant)
+
+
+def _tested(literal: Test, known: dict[str, Value]) -> Iterator[_Held]:
+    value = value_of(literal.condition, known)
+    if isinstance(value, CalculationFailure):
+        yield value
+    elif value is True:
+        yield known, None
+
+
+def _compared(
+    variable: Variable, value: Value | Missing | CalculationFailure, known: dict[str, Value]
+) -> Iterator[_Held]:
+    """The states where a variable has the value of an expression."""
+    if isinstance(value, CalculationFailure):
+        yield value
+    elif isinstance(value, Missing):
+        return
+    elif variable.name not in known:
+        yield {**known, variable.name: value}, None
+    elif known[variable.name] == value:
+        yield known, None
+
+
+def _elements(literal: Each, known: dict[str, Value]) -> Iterator[_Held]:
+    collection = value_of(literal.collection, known)
+    if isinstance(collection, CalculationFailure):
+        yield collection
+        return
+    for index, element in _indexed(collection):
+        values = _agreeing(literal.element, element, known)
+        if values is not None:
+            values = _agreeing(literal.index, index, values)
+        if values is not None:
+            yield values, None
+
+
+def _indexed(collection: object) -> Iterable[tuple[int, Value]]:
+    if isinstance(collection, frozenset):
+        return enumerate(sorted(collection, key=value_key), start=1)
+    return enumerate(collection, start=1) if isinstance(collection, tuple) else ()
+
+
+def _agreeing(argument: Argument, value: Value, known: dict[str, Value]) -> dict[str, Value] | None:
+    if isinstance(argument, Variable) and argument.name not in known:
+        return {**known, argument.name: value}
+    expected: object = value
+    if isinstance(argument, Variable):
+        expected = known[argument.name]
+    elif isinstance(argument, Constant):
+        expected = argument.value
+    return known if expected == value and argument is not ABSENT else None
