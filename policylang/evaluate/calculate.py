@@ -110,13 +110,11 @@ def aggregate(
 ) -> Calculated:
     """The count, sum, least or greatest of the values (of type `type_`) of the matches of an aggregate.
 
-    `count` counts every value given. The others skip missing ones; `min` and `max` of none are missing. Only the
-    whole sum has to fit 38 digits, since the order of adding must not be seen.
+    Missing values are skipped (a `count` without a value counts matches: give it anything present for each);
+    `min` and `max` of none are missing. Only the whole sum has to fit 38 digits, since the order of adding must
+    not be seen.
     """
-    matched = list(values)
-    if kind is AggregateKind.COUNT:
-        return len(matched)
-    present = [value for value in matched if value is not MISSING]
+    present = [value for value in values if value is not MISSING]
     for value in present:
         if isinstance(value, CalculationFailure):
             return worst(present)

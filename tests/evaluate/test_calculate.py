@@ -573,7 +573,8 @@ class TestAggregates:
         assert aggregate(AggregateKind.MAX, [], TIER, TIER) is MISSING
 
     def test_counts_and_failures(self) -> None:
-        """`count` counts each match; a failed value fails any other aggregate."""
-        assert aggregate(AggregateKind.COUNT, [MISSING, MISSING], BOOL, INT) == 2
+        """`count` counts what is there; a failed value fails any aggregate."""
+        assert aggregate(AggregateKind.COUNT, [True, MISSING, True], BOOL, INT) == 2
         zero = CalculationFailure(FailureKind.DIVISION_BY_ZERO, "division by zero")
-        assert aggregate(AggregateKind.SUM, [1, zero, MISSING], INT, INT) == zero
+        for kind in AggregateKind:
+            assert aggregate(kind, [1, zero, MISSING], INT, INT) == zero
