@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shutil
 import tomllib
 import traceback
 from collections.abc import Callable, Iterator
@@ -29,8 +30,10 @@ from typing import Any
 from tests.docs.blocks import Block
 from tests.docs.checking import Checked, check
 from tests.docs.matching import difference
-from tests.docs.shell import Shell
+from tests.docs.shell import ROOT, Shell
 
+DIAGNOSTICS = ROOT / "docs" / "reference" / "diagnostics"
+EXAMPLES = ROOT / "examples"
 PLAIN = frozenset({"text", "mermaid", "asp", "ebnf", "diff"})
 
 
@@ -53,6 +56,17 @@ class Page:
 
     blocks: list[Block]
     code: str | None = None
+
+
+def code_of(path: Path) -> str | None:
+    """The diagnostic that the page at `path` is about, if it is about one."""
+    return path.stem if path.parent == DIAGNOSTICS and path.stem != "index" else None
+
+
+def prepare(path: Path, scratch: Path) -> None:
+    """Copy the folder of an example into `scratch`, where its page is then run."""
+    if path.is_relative_to(EXAMPLES):
+        shutil.copytree(path.parent, scratch, dirs_exist_ok=True)
 
 
 def problems_of(page: Page, scratch: Path) -> list[Problem]:

@@ -9,15 +9,16 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.docs.blocks import blocks_of
-from tests.docs.pages import Page, problems_of
+from tests.docs.pages import Page, code_of, prepare, problems_of
 from tests.docs.shell import ROOT
 
-DIAGNOSTICS = ROOT / "docs" / "reference" / "diagnostics"
 PAGES = sorted(
     [
         *ROOT.glob("*.md"),
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "stdlib").rglob("*.md"),
+        *(ROOT / "examples").rglob("*.md"),
+        *(ROOT / "benchmarks").rglob("*.md"),
     ]
 )
 
@@ -29,8 +30,8 @@ def _name(page: Path) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_every_block_of_a_page_does_what_the_page_says(page: Path, tmp_path: Path) -> None:
     """The blocks of a page run in order, and give the output that the page shows."""
-    code = page.stem if page.parent == DIAGNOSTICS and page.stem != "index" else None
-    problems = problems_of(Page(blocks_of(page), code), tmp_path)
+    prepare(page, tmp_path)
+    problems = problems_of(Page(blocks_of(page), code_of(page)), tmp_path)
     assert not problems, "\n\n".join(f"{_name(page)}, {problem}" for problem in problems)
 
 

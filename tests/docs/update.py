@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.docs.blocks import blocks_of
-from tests.docs.pages import Page, Problem, problems_of
+from tests.docs.pages import Page, Problem, code_of, prepare, problems_of
 
 
 def updated(text: str, problems: list[Problem]) -> str:
@@ -28,10 +28,10 @@ def updated(text: str, problems: list[Problem]) -> str:
 def main(names: list[str]) -> None:
     """Rewrite the pages of these names, and print what is wrong with them otherwise."""
     for name in names:
-        page = Path(name)
-        code = page.stem if page.parent.name == "diagnostics" and page.stem != "index" else None
+        page = Path(name).resolve()
         with tempfile.TemporaryDirectory() as scratch:
-            problems = problems_of(Page(blocks_of(page), code), Path(scratch))
+            prepare(page, Path(scratch))
+            problems = problems_of(Page(blocks_of(page), code_of(page)), Path(scratch))
         page.write_text(updated(page.read_text(encoding="utf-8"), problems), encoding="utf-8")
         for problem in problems:
             print(f"{name}, {problem}")
