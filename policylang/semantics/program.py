@@ -16,7 +16,9 @@ It knows nothing of how policies are parsed or who evaluates them. What a progra
   body in which another literal does not hold does not hold either; a body in which all others hold fails, and a
   failing body of any rule of the slice fails the whole decision. For this, generators
   over relations range first: a failed `Bind` on a variable that a generator also binds is a comparison that
-  fails, and any literal that reads a variable with no value other than a failed one fails. A `Not` is false
+  fails, and any literal that reads a variable with no value other than a failed one fails (a `Not` and an
+  `Aggregate` read what their bodies read from around them; an `Or` only by the literals of its branches). Within
+  an expression a failure counts before a missing argument. A failing instance derives nothing. A `Not` is false
   where an instance of its body holds, fails where none holds and one fails, and else is true. An
   `Aggregate` fails where an instance of its body fails, or its own arithmetic does. Each branch of an
   `Or` is a body of its own: the body around it fails in a branch's instance that fails.
@@ -235,7 +237,7 @@ class Aggregate:
     A match is told apart by the values of `locals`, and by the row or atom that each `Match` in `body` (in
     the order of writing; for an `Or` those of the branch that held) is matched with. A missing `value` is
     skipped. Over no match `count` and `sum` are 0 and the literal does not hold for `min` and `max`.
-    `locals` are the variables bound only in `body`.
+    `locals` are the variables bound only in `body`; those local to a branch of an `Or` in it are not among them.
     """
 
     kind: AggregateKind

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from policylang.errors import InternalError
 from policylang.evaluate.firings import Evaluation, Failure, Firing, Firings
@@ -48,8 +49,8 @@ from policylang.semantics.program import (
 from policylang.semantics.slicing import slice_for
 from tests.reference.arithmetic import Fails, apply, comparable, total
 
-Env = dict[str, Value]
-Values = tuple[Value | Missing, ...]
+Env: TypeAlias = "dict[str, Value]"
+Values: TypeAlias = "tuple[Value | Missing, ...]"
 Codes = frozenset[str]
 
 HOLDS: Codes = frozenset()
@@ -273,9 +274,9 @@ def _holding(literal: Literal, env: Env, world: World) -> Iterator[Instance]:
         case Each():
             yield from _elements(literal, env)
         case Bind():
-            yield from _unified((literal.variable,), (_value(literal.value, env),), env)
+            yield from _unified((literal.variable,), (value_of(literal.value, env),), env)
         case Test():
-            if _value(literal.condition, env) is True:
+            if value_of(literal.condition, env) is True:
                 yield Instance({}, HOLDS, ())
         case Not():
             yield from _negated(literal, env, world)
@@ -286,7 +287,7 @@ def _holding(literal: Literal, env: Env, world: World) -> Iterator[Instance]:
 
 
 def _elements(literal: Each, env: Env) -> Iterator[Instance]:
-    collection = _value(literal.collection, env)
+    collection = value_of(literal.collection, env)
     if collection is MISSING:
         return
     assert isinstance(collection, tuple | frozenset)
@@ -343,7 +344,7 @@ def _aggregate(literal: Aggregate, env: Env, world: World) -> Value | Missing:
     if literal.value is None:
         return len(matches)
     expression = literal.value
-    values = _each_value(matches.values(), lambda match: _value(expression, match))
+    values = _each_value(matches.values(), lambda match: value_of(expression, match))
     if literal.kind is AggregateKind.COUNT:
         return len(values)
     if literal.kind is AggregateKind.SUM:
@@ -370,7 +371,8 @@ def _each_value(matches: Iterable[Env], value_of: Callable[[Env], Value | Missin
     return values
 
 
-def _value(expression: Expression, env: Env) -> Value | Missing:
+def value_of(expression: Expression, env: Env) -> Value | Missing:
+    """The value of an expression; `Fails` with the codes of every argument that fails."""
     match expression:
         case Variable():
             return env[expression.name]
@@ -381,7 +383,7 @@ def _value(expression: Expression, env: Env) -> Value | Missing:
             codes: set[str] = set()
             for argument in expression.arguments:
                 try:
-                    values.append(_value(argument, env))
+                    values.append(value_of(argument, env))
                 except Fails as failure:
                     codes |= failure.codes
             if codes:
