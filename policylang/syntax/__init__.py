@@ -1,1 +1,11 @@
-"""Policy text to syntax tree and back: the parser and the formatter."""
+"""Policy text to syntax tree and back: the parser and the formatter.
+
+source = read_source("refunds.policy")
+result = parse(source)
+result.module, result.diagnostics
+"""
+
+from policylang.syntax.files import decode_source, read_source
+from policylang.syntax.parser import ParseResult, parse
+
+__all__ = ["ParseResult", "decode_source", "parse", "read_source"]

@@ -14,7 +14,7 @@ What is already certain here, so that no later pass has to ask again:
 * `because` and `reads` texts are split into text and parsed holes, `like` patterns into pieces.
 * `And`, `Or` and `Arithmetic` are n-ary: a chain of ten thousand terms is one node. An operand of the
   same kind was in parentheses.
-* Expressions are nested at most `policylang.syntax.lexer.DEEPEST` deep, so that recursion is safe.
+* Expressions are nested at most `policylang.syntax.cut.DEEPEST` deep, so that recursion is safe.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from dataclasses import fields
 
 from policylang.syntax.tree import Node
 
-
 _known_fields: dict[type, tuple[str, ...]] = {}
 
 

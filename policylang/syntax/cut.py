@@ -1,0 +1,137 @@
+"""Tokens to statements, by the keywords that start one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from policylang.diagnostics import Diagnostic
+from policylang.syntax import codes
+from policylang.syntax.tokens import Token
+
+DEEPEST = 64
+"""How deep brackets, and the nodes of one statement, may be nested."""
+
+STARTERS = frozenset(
+    [
+        "MODULE",
+        "USE",
+        "ENUM",
+        "TYPE",
+        "FACT",
+        "OPTIONAL",
+        "FACTS",
+        "ACTION",
+        "PARAM",
+        "TABLE",
+        "DEFINE",
+        "DECISION",
+        "RULE",
+        "LIMIT",
+        "NEVER",
+        "FIXTURE",
+        "TEST",
+    ]
+)
+_CLOSES = {"RPAR": "LPAR", "RBRACE": "LBRACE", "RSQB": "LSQB"}
+_OPENING = frozenset(_CLOSES.values())
+
+
+@dataclass(slots=True)
+class Piece:
+    """The tokens of what is meant as one statement, and what its brackets already tell.
+
+    `doubtful` is set where a problem of the piece has been reported, so that what follows from it is
+    not reported again; `nesting` is at least how deep its nodes can be nested, divided by eight.
+    """
+
+    tokens: list[Token] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    doubtful: bool = False
+    too_deep: bool = False
+    nesting: int = 0
+
+
+def cut(tokens: Iterable[Token]) -> Iterator[Piece]:
+    """The pieces of a file: each starts with a statement's keyword, but for a first that may not."""
+    cutter = _Cutter()
+    for token in tokens:
+        if cutter.starts_statement(token) and cutter.piece.tokens:
+            yield cutter.finish()
+        cutter.take(token)
+    if cutter.piece.tokens:
+        yield cutter.finish()
+
+
+class _Cutter:
+    """The piece that is being read, and the brackets that are open in it."""
+
+    def __init__(self) -> None:
+        self.piece = Piece()
+        self.open: list[Token] = []
+
+    def starts_statement(self, token: Token) -> bool:
+        piece = self.piece.tokens
+        if token.type not in STARTERS:
+            return self._nameless(token)
+        if not piece:
+            return True
+        if token.type in ("FACT", "FACTS") and piece[-1].type == "OPTIONAL":
+            return False
+        on_new_line = _line_between(piece[-1], token)
+        if token.type == "USE" and self.open and piece[0].type in ("TEST", "FIXTURE"):
+            return False
+        return on_new_line or not (self.open or (len(piece) == 1 and piece[0].type in STARTERS))
+
+    def _nameless(self, token: Token) -> bool:
+        """Whether this is `rule:` where `rule NAME:` was meant, which reads like a field."""
+        piece = self.piece.tokens
+        if token.type != "KEYWORD_FIELD" or self.open or token.text.upper() not in STARTERS:
+            return False
+        if piece and not _line_between(piece[-1], token):
+            return False
+        token.type = token.text.upper()
+        return True
+
+    def take(self, token: Token) -> None:
+        kind, piece = token.type, self.piece
+        if kind == "BAD":
+            piece.doubtful = True
+            return
+        if kind in _OPENING:
+            self.open.append(token)
+            if len(self.open) > DEEPEST and not piece.too_deep:
+                piece.too_deep = piece.doubtful = True
+                piece.diagnostics.append(codes.TOO_DEEP.at(token.span, limit=DEEPEST))
+            piece.nesting = max(piece.nesting, len(self.open))
+        elif kind in _CLOSES and not self._close(token):
+            return
+        elif kind in ("NOT", "MINUS"):
+            piece.nesting += 1
+        piece.tokens.append(token)
+
+    def _close(self, token: Token) -> bool:
+        """Close what the token closes; false where it closes nothing."""
+        opening = _CLOSES[token.type]
+        if not any(other.type == opening for other in self.open[-DEEPEST:]):
+            self.piece.doubtful = True
+            self.piece.diagnostics.append(codes.UNOPENED.at(token.span, closing=token.text))
+            return False
+        while (last := self.open.pop()).type != opening:
+            self._unclosed(last)
+        return True
+
+    def _unclosed(self, opening: Token) -> None:
+        self.piece.doubtful = True
+        self.piece.diagnostics.append(codes.UNCLOSED.at(opening.span, opening=opening.text))
+
+    def finish(self) -> Piece:
+        if self.open and not self.piece.too_deep:
+            self._unclosed(self.open[-1])
+        finished = self.piece
+        self.piece, self.open = Piece(), []
+        return finished
+
+
+def _line_between(one: Token, other: Token) -> bool:
+    return other.span.source.text.find("\n", one.span.end, other.span.start) >= 0

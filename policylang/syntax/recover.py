@@ -1,0 +1,72 @@
+"""One statement, read in spite of its slips.
+
+Where the tokens of a statement cannot be read on, the slip is named; where it is clear what was meant,
+the tokens are repaired and read again, so that what follows is checked too.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from policylang.diagnostics import Diagnostic
+from policylang.syntax import codes
+from policylang.syntax.cut import DEEPEST, STARTERS, Piece
+from policylang.syntax.expected import found_words
+from policylang.syntax.feed import Stuck, feed
+from policylang.syntax.problems import Malformed
+from policylang.syntax.slips import Place, name_slip
+from policylang.syntax.tree import ModuleHeader, Node, Statement
+from policylang.syntax.walk import children
+
+_MOST_REPAIRS = 12
+
+
+def read_statement(piece: Piece) -> tuple[Statement | ModuleHeader | None, list[Diagnostic]]:
+    """The statement (or header) that the tokens of a piece are, and what is wrong with it.
+
+    The statement is None where it is unclear what was meant.
+    """
+    tokens, diagnostics = list(piece.tokens), list(piece.diagnostics)
+    if piece.too_deep:
+        return None, diagnostics
+    if tokens[0].type not in STARTERS:
+        if not piece.doubtful:
+            found = found_words(tokens[0])
+            diagnostics.append(codes.NOT_A_STATEMENT.at(tokens[0].span, found=found))
+        return None, diagnostics
+    start = "header" if tokens[0].type == "MODULE" else "statement"
+    for _ in range(_MOST_REPAIRS):
+        try:
+            node = feed(tokens, start)
+        except Malformed as problem:
+            if not piece.doubtful:
+                diagnostics.extend(problem.diagnostics)
+            return None, diagnostics
+        except Stuck as stuck:
+            slip = name_slip(Place(tokens, stuck.index, start))
+            if slip.sure or not piece.doubtful:
+                diagnostics.append(slip.diagnostic)
+            if slip.repaired is None:
+                return None, diagnostics
+            tokens = slip.repaired
+        else:
+            return _checked(node, piece, diagnostics)
+    return None, diagnostics
+
+
+def _checked(
+    node: Node, piece: Piece, diagnostics: list[Diagnostic]
+) -> tuple[Statement | ModuleHeader | None, list[Diagnostic]]:
+    if piece.nesting > DEEPEST // 8 and (deep := _too_deep(node)) is not None:
+        return None, [*diagnostics, codes.TOO_DEEP.at(deep.span, limit=DEEPEST)]
+    return (None if piece.doubtful else cast("Statement | ModuleHeader", node)), diagnostics
+
+
+def _too_deep(node: Node) -> Node | None:
+    """A node that is nested deeper than `DEEPEST`."""
+    level: list[Node] = [node]
+    for _ in range(DEEPEST):
+        level = [child for parent in level for child in children(parent)]
+        if not level:
+            return None
+    return level[0]

@@ -1,0 +1,355 @@
+"""The common slips: what was written, what was meant, and how the tokens are repaired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from policylang.diagnostics import Diagnostic, Span
+from policylang.syntax import codes
+from policylang.syntax.expected import expected_words, found_words
+from policylang.syntax.feed import Stuck, acceptable, feed
+from policylang.syntax.grammar import keywords
+from policylang.syntax.problems import Malformed
+from policylang.syntax.tokens import Token
+from policylang.syntax.tree import Name
+
+
+class Place:
+    """Where a statement could not be read on: the token at `index` cannot stand there."""
+
+    def __init__(self, tokens: list[Token], index: int, start: str) -> None:
+        self.tokens, self.index, self.start = tokens, index, start
+
+    @property
+    def token(self) -> Token | None:
+        """The token that cannot stand there; None at the end of the statement."""
+        return self.tokens[self.index] if self.index < len(self.tokens) else None
+
+    @property
+    def following(self) -> Token | None:
+        """The token after that."""
+        return self.tokens[self.index + 1] if self.index + 1 < len(self.tokens) else None
+
+    @property
+    def previous(self) -> Token:
+        """The token before; a statement's first token always can stand where it does."""
+        return self.tokens[self.index - 1]
+
+    @cached_property
+    def accepts(self) -> frozenset[str]:
+        """The terminals that could stand there."""
+        return acceptable(self.tokens[: self.index], self.start)
+
+    def reaches(self, *replacement: Token, skip: int = 1) -> bool:
+        """Whether the statement reads further with `skip` tokens replaced by others."""
+        tokens = self.replaced(*replacement, skip=skip)
+        upto = self.index + len(replacement) + 1
+        try:
+            feed(tokens[:upto], self.start)
+        except Stuck as stuck:
+            return stuck.index >= min(upto, len(tokens))
+        except Malformed:
+            return True
+        return True
+
+    def replaced(self, *replacement: Token, skip: int = 1) -> list[Token]:
+        """The tokens with `skip` of them from here on replaced by others."""
+        return [*self.tokens[: self.index], *replacement, *self.tokens[self.index + skip :]]
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """A slip with the tokens as they were meant (None: unclear).
+
+    `sure` is false for what may only follow from a problem that is reported already.
+    """
+
+    diagnostic: Diagnostic
+    repaired: list[Token] | None = None
+    sure: bool = True
+
+
+def name_slip(place: Place) -> Slip:
+    """What is wrong at a place: the first of the known slips that fits, or what was expected."""
+    token = place.token
+    if token is not None:
+        for known in _KNOWN:
+            slip = known(place, token)
+            if slip is not None:
+                return slip
+    return _unexpected(place)
+
+
+def _unexpected(place: Place) -> Slip:
+    token = place.token
+    if token is None:
+        last = place.previous.span
+        span = Span(last.source, last.end, last.end)
+    else:
+        span = token.span
+    diagnostic = codes.UNEXPECTED.at(
+        span,
+        expected=expected_words(place.accepts),
+        found=found_words(token),
+        hint=_hint(place),
+    )
+    return Slip(diagnostic, sure=False)
+
+
+def _hint(place: Place) -> str | None:
+    """What may help where only what was expected is known."""
+    token, accepts = place.token, place.accepts
+    if token is None:
+        return None
+    if token.type == "IF" and "ALLOW" in accepts:
+        return "the effect comes first: `rule NAME: allow ACTION if CONDITION`"
+    if token.type in ("ALLOW", "DENY") and "FIELD" in accepts:
+        return "a rule has a name: `rule NAME: allow ACTION`"
+    if token.type == "COLON" and ("NAME" in accepts or "FIELD" in accepts):
+        return "a name stands before `:`"
+    if token.type == "STRING" and "DATETIME" in accepts:
+        return "timestamps stand without quotes: `2026-11-20T09:00:00Z`"
+    if token.text in _ADVICE:
+        return _ADVICE[token.text]
+    return None
+
+
+_ADVICE = {
+    "then": "a rule reads `rule NAME: allow ACTION if CONDITION`",
+    "return": "a rule reads `rule NAME: allow ACTION if CONDITION`",
+    "unless": "write `if not (...)`",
+    "permit": "write `allow`",
+    "forbid": "write `deny`",
+    "is": "write `==` to compare; `is` stands before `missing`, `present` and `from`",
+    "contains": "write `has`",
+    "matches": 'write `like`, with a pattern such as `"*.example.com"`',
+    "mod": "there is no remainder in the language",
+}
+
+
+def _meant(token: Token, terminal: str, text: str) -> Token:
+    """The token that was meant, at the place of the one that was written."""
+    meant = Token(terminal, token.span)
+    meant.meant, meant.doc = text, token.doc
+    return meant
+
+
+def _inserted(before: Token, terminal: str, text: str) -> Token:
+    """A token that is missing before another one."""
+    span = before.span
+    token = Token(terminal, Span(span.source, span.start, span.start))
+    token.meant = text
+    return token
+
+
+def _named(token: Token, terminal: str) -> Token:
+    """A keyword or capitalized word as the name that was meant."""
+    name = Token(terminal, token.span, Name(token.span, token.text))
+    name.doc = token.doc
+    return name
+
+
+# --- operators of other languages -----------------------------------------------------------------
+
+_FOREIGN = {
+    "&&": ("AND", "and"),
+    "&": ("AND", "and"),
+    "||": ("OR", "or"),
+    "|": ("OR", "or"),
+    "!": ("NOT", "not"),
+    "===": ("COMPARE", "=="),
+    "!==": ("COMPARE", "!="),
+    "<>": ("COMPARE", "!="),
+    "=<": ("COMPARE", "<="),
+    "=>": ("COMPARE", ">="),
+    ":=": ("ASSIGN", "="),
+    "==": ("ASSIGN", "="),
+}
+
+
+def _foreign_operator(place: Place, token: Token) -> Slip | None:
+    if token.type not in ("SLIP", "PIPE", "COMPARE") or token.text not in _FOREIGN:
+        return None
+    terminal, text = _FOREIGN[token.text]
+    if token.text == ":=" and "COMPARE" in place.accepts:
+        terminal, text = "COMPARE", "=="
+    if terminal not in place.accepts:
+        return None
+    diagnostic = codes.FOREIGN_OPERATOR.at(token.span, found=token.text, meant=text)
+    return Slip(diagnostic, place.replaced(_meant(token, terminal, text)))
+
+
+def _foreign_mark(place: Place, token: Token) -> Slip | None:
+    if token.type != "SLIP":
+        return None
+    repaired = None
+    if token.text == ";":
+        advice, repaired = "statements and clauses need no terminator", place.replaced()
+    elif token.text == "%":
+        advice = "there is no remainder; a percentage is a number"
+    else:
+        advice = f"there is no `{token.text}` in the language"
+    diagnostic = codes.FOREIGN_MARK.at(token.span, found=token.text, advice=advice)
+    return Slip(diagnostic, repaired)
+
+
+def _single_equals(place: Place, token: Token) -> Slip | None:
+    if token.type != "ASSIGN" or "COMPARE" not in place.accepts:
+        return None
+    diagnostic = codes.SINGLE_EQUALS.at(token.span)
+    return Slip(diagnostic, place.replaced(_meant(token, "COMPARE", "==")))
+
+
+def _chained(place: Place, token: Token) -> Slip | None:
+    if token.type not in ("COMPARE", "ASSIGN") or "AND" not in place.accepts:
+        return None
+    if "COMPARE" in place.accepts:
+        return None
+    return Slip(codes.CHAINED_COMPARISON.at(token.span))
+
+
+def _misplaced_not(place: Place, token: Token) -> Slip | None:
+    """`X not in S`, `X is not missing`."""
+    following = place.following
+    if token.type != "NOT" or following is None:
+        return None
+    if following.type in ("IN", "HAS", "LIKE") and following.type in place.accepts:
+        found, meant = f"not {following.text}", f"not X {following.text} Y"
+        repaired = place.replaced()
+    elif following.type in ("MISSING", "PRESENT") and following.type in place.accepts:
+        other = {"MISSING": "PRESENT", "PRESENT": "MISSING"}[following.type]
+        found, meant = f"is not {following.text}", f"is {other.lower()}"
+        repaired = place.replaced(_meant(following, other, other.lower()), skip=2)
+    else:
+        return None
+    span = token.span.to(following.span)
+    return Slip(codes.FOREIGN_OPERATOR.at(span, found=found, meant=meant), repaired)
+
+
+def _null(place: Place, token: Token) -> Slip | None:
+    if token.text.lower() not in ("null", "none", "nil") or "MISSING" not in place.accepts:
+        return None
+    if "NAME" in place.accepts:
+        return None
+    diagnostic = codes.FOREIGN_OPERATOR.at(token.span, found=token.text, meant="is missing")
+    return Slip(diagnostic, place.replaced(_meant(token, "MISSING", "missing")))
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+_CONDITION_STARTS = frozenset(
+    ["NAME", "UPPER", "NOT", "LPAR", "TRUE", "FALSE", "INT", "DECIMAL", "STRING", "AND", "WHEN"]
+)
+
+
+def _else(_place: Place, token: Token) -> Slip | None:
+    if token.text not in ("else", "elif", "otherwise"):
+        return None
+    return Slip(codes.NO_ELSE.at(token.span))
+
+
+def _missing_if(place: Place, token: Token) -> Slip | None:
+    if "IF" not in place.accepts or token.type not in _CONDITION_STARTS:
+        return None
+    if token.text in ("unless", "then"):
+        return None
+    following = place.following
+    if token.type == "NAME" and (following is None or following.type in _CLAUSES):
+        return None
+    diagnostic = codes.MISSING_IF.at(token.span, found=found_words(token))
+    if token.type in ("AND", "WHEN"):
+        return Slip(diagnostic, place.replaced(_meant(token, "IF", "if")))
+    return Slip(diagnostic, place.replaced(_inserted(token, "IF", "if"), skip=0))
+
+
+_CLAUSES = frozenset(["IF", "BECAUSE", "OVERRIDES", "PRIORITY", "READS"])
+
+
+def _capital(place: Place, token: Token) -> Slip | None:
+    if token.type != "UPPER":
+        return None
+    terminal = next((name for name in ("NAME", "FIELD") if name in place.accepts), None)
+    if terminal is None or not place.reaches(_named(token, terminal)):
+        return None
+    meant = "".join(f"_{c.lower()}" if c.isupper() else c for c in token.text).lstrip("_")
+    if token.text.isupper():
+        meant = token.text.lower()
+    diagnostic = codes.CAPITAL_NAME.at(token.span, word=token.text, meant=meant)
+    return Slip(diagnostic, place.replaced(_named(token, terminal)))
+
+
+def _keyword(place: Place, token: Token) -> Slip | None:
+    if token.text not in keywords() or token.type in ("NAME", "FIELD"):
+        return None
+    terminal = next((name for name in ("FIELD", "NAME") if name in place.accepts), None)
+    if terminal is None or not place.reaches(_named(token, terminal)):
+        return None
+    expected = "the name of something" if terminal == "NAME" else "a name before `:`"
+    diagnostic = codes.KEYWORD_AS_NAME.at(token.span, word=token.text, expected=expected)
+    return Slip(diagnostic, place.replaced(_named(token, terminal)))
+
+
+# --- marks that are missing -----------------------------------------------------------------------
+
+
+def _missing_comma(place: Place, token: Token) -> Slip | None:
+    for terminal in ("COMMA", "_LAST_COMMA"):
+        comma = _inserted(token, terminal, ",")
+        if terminal in place.accepts and place.reaches(comma, token):
+            others = expected_words(place.accepts - {"COMMA", "_LAST_COMMA"})
+            found = found_words(token)
+            diagnostic = codes.MISSING_COMMA.at(token.span, expected=others, found=found)
+            return Slip(diagnostic, place.replaced(comma, token))
+    return None
+
+
+def _missing_colon(place: Place, token: Token) -> Slip | None:
+    """`id String` or `id = "c1"` where a field and `:` stand."""
+    if token.type != "NAME" or "FIELD" not in place.accepts or "NAME" in place.accepts:
+        return None
+    following = place.following
+    skip = 2 if following is not None and following.type == "ASSIGN" else 1
+    colon = _inserted(following or token, "COLON", ":")
+    field = _named(token, "FIELD")
+    diagnostic = codes.UNEXPECTED.at(
+        token.span,
+        expected="a name and `:`",
+        found=found_words(token),
+        hint=f"write `{token.text}:`",
+    )
+    if not place.reaches(field, colon, skip=skip):
+        return Slip(diagnostic, sure=False)
+    return Slip(diagnostic, place.replaced(field, colon, skip=skip))
+
+
+def _next_thing(place: Place, token: Token) -> Slip | None:
+    """Text after a whole statement, on a line of its own."""
+    before = place.previous.span
+    if (
+        "$END" not in place.accepts
+        or "\n" not in token.span.source.text[before.end : token.span.start]
+    ):
+        return None
+    diagnostic = codes.NOT_A_STATEMENT.at(
+        token.span, found=found_words(token), hint=_ADVICE.get(token.text)
+    )
+    return Slip(diagnostic, place.tokens[: place.index])
+
+
+_KNOWN: tuple[Callable[[Place, Token], Slip | None], ...] = (
+    _foreign_operator,
+    _single_equals,
+    _chained,
+    _misplaced_not,
+    _null,
+    _foreign_mark,
+    _else,
+    _missing_if,
+    _capital,
+    _keyword,
+    _missing_comma,
+    _missing_colon,
+    _next_thing,
+)
