@@ -33,6 +33,9 @@ STARTERS = frozenset(
         "TEST",
     ]
 )
+_UNFINISHED = frozenset(
+    ["IF", "AND", "OR", "NOT", "COMPARE", "PLUS", "MINUS", "STAR", "SLASH", "IN", "HAS", "LIKE", "IS", "FOR", "ON", "SET", "ALLOW", "DENY", "COMMA", "ASSIGN", "COLON", "DOT", "PER", "TO", "BY", "AS", "OVERRIDES", "BECAUSE", "FROM", "REF", "WHEN", "EXPECT", "NORMALIZE", "READS", "DEFAULT", "REQUIRE", "OBLIGE", "GROUP", "AT"]
+)
 _CLOSES = {"RPAR": "LPAR", "RBRACE": "LBRACE", "RSQB": "LSQB"}
 _OPENING = frozenset(_CLOSES.values())
 
@@ -78,10 +81,9 @@ class _Cutter:
             return True
         if token.type in ("FACT", "FACTS") and piece[-1].type == "OPTIONAL":
             return False
-        on_new_line = _line_between(piece[-1], token)
         if token.type == "USE" and self.open and piece[0].type in ("TEST", "FIXTURE"):
             return False
-        return on_new_line or not (self.open or (len(piece) == 1 and piece[0].type in STARTERS))
+        return _line_between(piece[-1], token) or not (self.open or _unfinished(piece))
 
     def _nameless(self, token: Token) -> bool:
         """Whether this is `rule:` where `rule NAME:` was meant, which reads like a field."""
@@ -131,6 +133,11 @@ class _Cutter:
         finished = self.piece
         self.piece, self.open = Piece(), []
         return finished
+
+
+def _unfinished(piece: list[Token]) -> bool:
+    """Whether a statement cannot end here: a keyword on the same line is meant as a name."""
+    return piece[-1].type in _UNFINISHED or (len(piece) == 1 and piece[0].type in STARTERS)
 
 
 def _line_between(one: Token, other: Token) -> bool:

@@ -71,7 +71,7 @@ def found_words(token: Token | None) -> str:
 
 def expected_words(terminals: Iterable[str]) -> str:
     """What could have stood there: `` a name, `(` or `if` ``."""
-    left, words = set(terminals), []
+    left, words = set(terminals) - {"KEYWORD_FIELD"}, []
     if left >= _VALUES:
         words.append("a condition" if "NOT" in left else "a value")
         left -= _EXPRESSION

@@ -42,10 +42,10 @@ class Place:
         """The terminals that could stand there."""
         return acceptable(self.tokens[: self.index], self.start)
 
-    def reaches(self, *replacement: Token, skip: int = 1) -> bool:
-        """Whether the statement reads further with `skip` tokens replaced by others."""
+    def reaches(self, *replacement: Token, skip: int = 1, beyond: int = 1) -> bool:
+        """Whether `skip` tokens can be replaced by others, and `beyond` more read after them."""
         tokens = self.replaced(*replacement, skip=skip)
-        upto = self.index + len(replacement) + 1
+        upto = self.index + len(replacement) + beyond
         try:
             feed(tokens[:upto], self.start)
         except Stuck as stuck:
@@ -187,6 +187,8 @@ def _foreign_mark(place: Place, token: Token) -> Slip | None:
     repaired = None
     if token.text == ";":
         advice, repaired = "statements and clauses need no terminator", place.replaced()
+    elif token.text == "||" and "PIPE" in place.accepts:
+        advice = "a cell is empty; every row has a value for every column"
     elif token.text == "%":
         advice = "there is no remainder; a percentage is a number"
     else:
@@ -233,7 +235,8 @@ def _null(place: Place, token: Token) -> Slip | None:
         return None
     if "NAME" in place.accepts:
         return None
-    diagnostic = codes.FOREIGN_OPERATOR.at(token.span, found=token.text, meant="is missing")
+    span = place.previous.span.to(token.span)
+    diagnostic = codes.FOREIGN_OPERATOR.at(span, found=span.text, meant="is missing")
     return Slip(diagnostic, place.replaced(_meant(token, "MISSING", "missing")))
 
 
@@ -297,7 +300,7 @@ def _keyword(place: Place, token: Token) -> Slip | None:
 def _missing_comma(place: Place, token: Token) -> Slip | None:
     for terminal in ("COMMA", "_LAST_COMMA"):
         comma = _inserted(token, terminal, ",")
-        if terminal in place.accepts and place.reaches(comma, token):
+        if terminal in place.accepts and place.reaches(comma, token, beyond=0):
             others = expected_words(place.accepts - {"COMMA", "_LAST_COMMA"})
             found = found_words(token)
             diagnostic = codes.MISSING_COMMA.at(token.span, expected=others, found=found)
@@ -324,13 +327,18 @@ def _missing_colon(place: Place, token: Token) -> Slip | None:
     return Slip(diagnostic, place.replaced(field, colon, skip=skip))
 
 
+def _next_thing_at_margin(place: Place, token: Token) -> Slip | None:
+    """Text after a whole statement, no further to the right than the statement."""
+    first = place.tokens[0].span
+    if token.span.line == first.line or token.span.column > first.column:
+        return None
+    return _next_thing(place, token)
+
+
 def _next_thing(place: Place, token: Token) -> Slip | None:
     """Text after a whole statement, on a line of its own."""
-    before = place.previous.span
-    if (
-        "$END" not in place.accepts
-        or "\n" not in token.span.source.text[before.end : token.span.start]
-    ):
+    between = token.span.source.text[place.previous.span.end : token.span.start]
+    if "$END" not in place.accepts or "\n" not in between:
         return None
     diagnostic = codes.NOT_A_STATEMENT.at(
         token.span, found=found_words(token), hint=_ADVICE.get(token.text)
@@ -346,6 +354,7 @@ _KNOWN: tuple[Callable[[Place, Token], Slip | None], ...] = (
     _null,
     _foreign_mark,
     _else,
+    _next_thing_at_margin,
     _missing_if,
     _capital,
     _keyword,
