@@ -1,0 +1,181 @@
+"""The checker: modules in, a program out, or what is wrong with them.
+
+    checked = check([parse(source).module], load=standard_module)
+    checked.program, checked.diagnostics
+
+Every problem is a diagnostic; none stops at the first. A program is given where none of them is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from policylang.diagnostics import Diagnostic, Label, has_errors, in_source_order
+from policylang.facts.schema import Schema
+from policylang.semantics import codes
+from policylang.semantics.definitions import Definitions, lower_definitions
+from policylang.semantics.digests import module_info, program_digest
+from policylang.semantics.domains import Domains
+from policylang.semantics.imports import check_imports
+from policylang.semantics.lowering.limits import lower_limit
+from policylang.semantics.lowering.statements import Lowering
+from policylang.semantics.names import ModuleNames, collect_names
+from policylang.semantics.overrides import check_overrides
+from policylang.semantics.program import Program, Rule
+from policylang.semantics.relations import declare_relations
+from policylang.semantics.safety import circular
+from policylang.semantics.strata import stratify
+from policylang.semantics.world import World
+from policylang.syntax import tree
+
+Load = Callable[[str], "tree.Module | None"]
+"""Finds a module of that name outside of the bundle, such as `std.approvals`; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What `check` found: the program where there are no errors, and all diagnostics in source order.
+
+    `modules` are those that were checked, loaded ones included.
+    """
+
+    program: Program | None
+    diagnostics: tuple[Diagnostic, ...]
+    modules: tuple[tree.Module, ...]
+
+
+def resolve_modules(modules: Sequence[tree.Module], load: Load | None) -> tuple[tree.Module, ...]:
+    """The modules, and after them those that they use and `load` finds, directly or not."""
+    found = list(modules)
+    names = {module.header.name.text for module in found if module.header is not None}
+    position = 0
+    while load is not None and position < len(found):
+        for statement in found[position].statements:
+            if isinstance(statement, tree.UseStatement) and statement.module.text not in names:
+                names.add(statement.module.text)
+                loaded = load(statement.module.text)
+                if loaded is not None:
+                    found.append(loaded)
+        position += 1
+    return tuple(found)
+
+
+def check(
+    modules: Sequence[tree.Module],
+    *,
+    load: Load | None = None,
+    params: Mapping[str, object] | None = None,
+    broken: Collection[str] = (),
+) -> CheckResult:
+    """Check the modules of a bundle, and those that they use and `load` finds.
+
+    `params` overrides values of params, by qualified name or by a bare one that only one module
+    declares, in the forms of requests. `broken` names the modules with syntax errors: what their
+    missing statements may have declared is not reported as unknown.
+    """
+    everything = resolve_modules(modules, load)
+    problems: list[Diagnostic] = []
+    distinct = tuple(_distinct(everything, problems))
+    names = collect_names(distinct, problems)
+    world = World(names, problems, broken=frozenset(broken))
+    check_imports(names, problems)
+    domains = Domains(world)
+    declare_relations(world, domains, params or {})
+    definitions = lower_definitions(world, domains)
+    rules = list(_lowered(world, domains, definitions))
+    program = _program(world, distinct, definitions, rules)
+    found = in_source_order(problems)
+    return CheckResult(None if has_errors(found) else program, found, distinct)
+
+
+def _distinct(modules: Sequence[tree.Module], problems: list[Diagnostic]) -> Iterator[tree.Module]:
+    """The modules with a header, each name once."""
+    first: dict[str, tree.Module] = {}
+    for module in modules:
+        if module.header is None:
+            problems.append(codes.NO_HEADER.at(module.span.source.whole))
+            continue
+        name = module.header.name
+        known = first.get(name.text)
+        if known is None:
+            first[name.text] = module
+            yield module
+        elif known.header is not None:
+            labels = [Label(known.header.name.span, "first declared here")]
+            problems.append(codes.DUPLICATE_MODULE.at(name.span, name=name.text, labels=labels))
+
+
+def _lowered(world: World, domains: Domains, definitions: Definitions) -> Iterator[Rule]:
+    """All rules, in the order of modules and of writing; those with problems are left out."""
+    for module in world.names.modules.values():
+        lowering = Lowering(world, domains, module)
+        written: set[str] = set()
+        for statement in module.module.statements:
+            yield from _rules_of(world, lowering, definitions, statement, written)
+
+
+def _rules_of(
+    world: World,
+    lowering: Lowering,
+    definitions: Definitions,
+    statement: tree.Statement,
+    written: set[str],
+) -> Iterator[Rule]:
+    match statement:
+        case tree.DefineStatement():
+            name = statement.name.text
+            if name not in written:
+                written.add(name)
+                yield from definitions.clauses.get(f"{lowering.module.name}.{name}", ())
+        case tree.RuleStatement() if _is_first(lowering.module, statement):
+            rule = lowering.rule(statement)
+            if rule is not None:
+                yield rule
+        case tree.NeverStatement() if _is_first(lowering.module, statement):
+            rule = lowering.never(statement)
+            if rule is not None:
+                yield rule
+        case tree.LimitStatement() if _is_first(lowering.module, statement):
+            limit = lower_limit(lowering, statement)
+            if limit is not None:
+                world.relations[limit.relation.name] = limit.relation
+                world.histories.append(limit.history)
+                yield limit.rule
+        case _:
+            pass
+
+
+def _is_first(
+    module: ModuleNames, statement: tree.RuleStatement | tree.NeverStatement | tree.LimitStatement
+) -> bool:
+    symbol = module.rules.get(statement.name.text)
+    return symbol is not None and symbol.node is statement
+
+
+def _program(
+    world: World,
+    modules: Sequence[tree.Module],
+    definitions: Definitions,
+    rules: Sequence[Rule],
+) -> Program:
+    for rule in rules:
+        world.problems.extend(circular(rule))
+    check_overrides(rules, world.problems)
+    predicates, layered = stratify(definitions.predicates, rules, world.problems)
+    infos = tuple(module_info(module) for module in modules)
+    schema = Schema(
+        relations=world.relations,
+        params=world.params,
+        decisions=world.decisions,
+        histories=tuple(world.histories),
+    )
+    return Program(
+        modules=infos,
+        schema=schema,
+        predicates=predicates,
+        rules=layered,
+        tables=world.tables,
+        groups=world.groups,
+        digest=program_digest(infos, world.params),
+    )

@@ -1,0 +1,1 @@
+"""From syntax to the intermediate representation: bodies, heads and messages of rules."""

@@ -1,0 +1,73 @@
+"""How messages speak of types, numbers of things and values."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from policylang.facts import forms
+from policylang.facts.types import (
+    STRING,
+    DecimalType,
+    Domain,
+    EnumType,
+    ListType,
+    SetType,
+    Type,
+    base,
+)
+from policylang.facts.values import Value
+
+_VOWELS: Final = "AEIOU"
+
+
+def article(words: str) -> str:
+    """The words with `a` or `an` before them: `an Int`, `a Decimal(2)`."""
+    return f"an {words}" if words[:1].upper() in _VOWELS else f"a {words}"
+
+
+def plural(count: int, word: str) -> str:
+    """`1 argument`, `2 arguments`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def a_type(type_: Type) -> str:
+    """A type with its article."""
+    return article(str(type_))
+
+
+def described(domain: Domain) -> str:
+    """A domain in the policy's words: `a Decimal(2) between 0.00 and 100.00`."""
+    name = article(domain.alias.rpartition(".")[2] if domain.alias else str(domain.type))
+    low, high = domain.low, domain.high
+    if low is not None and high is not None:
+        name += f" between {shown(low, domain.type)} and {shown(high, domain.type)}"
+    elif low is not None:
+        name += f" of at least {shown(low, domain.type)}"
+    elif high is not None:
+        name += f" of at most {shown(high, domain.type)}"
+    if domain.max_length is not None:
+        unit = "character" if base(domain.type) is STRING else "element"
+        name += f" of at most {plural(domain.max_length, unit)}"
+    return name
+
+
+def shown(value: Value, type_: Type) -> str:
+    """A value as a reader of the policy expects it: enums bare, strings in quotes, lists in brackets."""
+    kind = base(type_)
+    match kind:
+        case EnumType():
+            return str(value)
+        case SetType() | ListType() if isinstance(value, tuple | frozenset):
+            items = sorted(value, key=repr) if isinstance(value, frozenset) else value
+            return "[" + ", ".join(shown(item, kind.element.type) for item in items) + "]"
+        case DecimalType():
+            return format(value, "f") if not isinstance(value, str) else value
+        case _:
+            written = forms.to_json(value, kind)
+            return f'"{written}"' if kind is STRING else _plain(written)
+
+
+def _plain(written: object) -> str:
+    if isinstance(written, bool):
+        return "true" if written else "false"
+    return str(written)

@@ -1,0 +1,75 @@
+"""What the checker has learned of a bundle so far: its names, and what stands behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from policylang.diagnostics import Diagnostic
+from policylang.facts.schema import DecisionDeclaration, LimitHistory, Param, Relation
+from policylang.facts.types import Domain, EnumType, Type
+from policylang.facts.values import Missing, Value
+from policylang.semantics.names import Found, ModuleNames, Names, look_up, unknown_name
+from policylang.semantics.program import Message
+from policylang.syntax import tree
+
+
+@dataclass(slots=True)
+class Signature:
+    """What is known of a definition: one type an argument, None while it is not known."""
+
+    name: str
+    types: list[Type | None]
+    parameters: tuple[str, ...]
+    reads: Message | None = None
+
+
+@dataclass(slots=True)
+class World:
+    """Everything declared in a bundle; filled by one pass after the other, then only read.
+
+    `broken` names the modules of which statements are missing because their syntax is wrong: that
+    a name is not declared in one of those is nothing to report.
+    """
+
+    names: Names
+    problems: list[Diagnostic]
+    broken: frozenset[str] = frozenset()
+    aliases: dict[str, tuple[Domain, bool]] = field(default_factory=dict)
+    enums: dict[str, EnumType] = field(default_factory=dict)
+    relations: dict[str, Relation] = field(default_factory=dict)
+    params: dict[str, Param] = field(default_factory=dict)
+    decisions: dict[str, DecisionDeclaration] = field(default_factory=dict)
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    tables: dict[str, tuple[tuple[Value | Missing, ...], ...]] = field(default_factory=dict)
+    histories: list[LimitHistory] = field(default_factory=list)
+    signatures: dict[str, Signature] = field(default_factory=dict)
+    spoiled: set[str] = field(default_factory=set)
+    """Qualified names of declarations that have errors: what reads them is not to be reported too."""
+
+    def find(self, module: ModuleNames, path: tree.Path, what: str = "name") -> Found | None:
+        """What a path means; None, reported, where it means nothing."""
+        found = look_up(self.names, module, path)
+        if found is None:
+            self.report_unknown(module, path, what)
+        return found
+
+    def report_unknown(
+        self,
+        module: ModuleNames,
+        path: tree.Path,
+        what: str,
+        also: tuple[str, ...] = (),
+        problems: list[Diagnostic] | None = None,
+    ) -> None:
+        """Report a name that nothing declares, unless a statement with broken syntax may have."""
+        if self._may_be_broken(module, path):
+            return
+        problem = unknown_name(self.names, module, path, what, also)
+        if problem is not None:
+            (self.problems if problems is None else problems).append(problem)
+
+    def _may_be_broken(self, module: ModuleNames, path: tree.Path) -> bool:
+        if module.name in self.broken:
+            return True
+        imported = module.values.get(path.names[0].text)
+        return imported is not None and imported.name in self.broken
