@@ -7,15 +7,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from policylang.diagnostics import Code, declare
+from policylang.diagnostics import declare
 
 NOT_JSON: Final = declare("PL0601", "not JSON", "this is not JSON: {detail}")
 DUPLICATE_MEMBER: Final = declare("PL0602", "a key given twice", "a key is given twice: {detail}")
-BAD_SHAPE: Final = declare("PL0603", "not a request", "{received} stands where {expected} is expected")
-UNKNOWN_ACTION: Final = declare("PL0604", "unknown action", "no module declares the action {received}")
+BAD_SHAPE: Final = declare(
+    "PL0603", "not a request", "{received} stands where {expected} is expected"
+)
+UNKNOWN_ACTION: Final = declare(
+    "PL0604", "unknown action", "no module declares the action {received}"
+)
 UNKNOWN_FACT: Final = declare("PL0605", "unknown fact", "no module declares this fact")
 UNKNOWN_FIELD: Final = declare("PL0606", "unknown field", "this field is not declared")
-MISSING_FIELD: Final = declare("PL0607", "missing field", "{expected} is expected, and nothing is given")
+MISSING_FIELD: Final = declare(
+    "PL0607", "missing field", "{expected} is expected, and nothing is given"
+)
 MISSING_FACT: Final = declare("PL0608", "missing fact", "the request lacks this fact")
 WRONG_TYPE: Final = declare("PL0609", "wrong type", "{received} is no {expected}")
 MALFORMED: Final = declare("PL0610", "malformed value", "{received} is no {expected}: {detail}")
@@ -42,11 +48,17 @@ DANGLING_REFERENCE: Final = declare(
     "PL0620", "dangling reference", "no row of `{detail}` has the key {received}"
 )
 LESSER_SOURCE: Final = declare(
-    "PL0621", "a source that is not trusted enough", "this comes from {received}, and {expected} is declared"
+    "PL0621",
+    "a source that is not trusted enough",
+    "this comes from {received}, and {expected} is declared",
 )
-AMBIGUOUS: Final = declare("PL0622", "ambiguous value", "{received} can be read in two ways: {detail}")
+AMBIGUOUS: Final = declare(
+    "PL0622", "ambiguous value", "{received} can be read in two ways: {detail}"
+)
 INCOMPLETE_HISTORY: Final = declare(
-    "PL0623", "incomplete history", "the limit `{detail}` counts this call and has to know this field"
+    "PL0623",
+    "incomplete history",
+    "the limit `{detail}` counts this call and has to know this field",
 )
 AMBIGUOUS_NAME: Final = declare(
     "PL0624", "ambiguous name", "several modules declare this name: {detail}"
@@ -56,15 +68,26 @@ REFERENCE_IN_REQUEST: Final = declare(
     "PL0626", "reference data in a request", "this is reference data, which no request may give"
 )
 INEXACT_FLOAT: Final = declare(
-    "PL0627", "an inexact number", "{received} is a binary float with more digits than it holds exactly"
+    "PL0627",
+    "an inexact number",
+    "{received} is a binary float with more digits than it holds exactly",
+)
+UNKNOWN_DECISION: Final = declare(
+    "PL0629", "unknown decision", "no module declares the decision {received}"
 )
 GIVEN_TWICE: Final = declare("PL0628", "given twice", "this is given twice in the request")
 
 UNREADABLE_FILE: Final = declare("PL0640", "unreadable data", "{name} cannot be read: {detail}")
-UNKNOWN_COLUMN: Final = declare("PL0641", "unknown column", "{name} has a column that is not declared")
-MISSING_COLUMN: Final = declare("PL0642", "missing column", "{name} lacks a column that is declared")
+UNKNOWN_COLUMN: Final = declare(
+    "PL0641", "unknown column", "{name} has a column that is not declared"
+)
+MISSING_COLUMN: Final = declare(
+    "PL0642", "missing column", "{name} lacks a column that is declared"
+)
 BAD_ROW: Final = declare("PL0643", "bad row", "{detail}")
-SOURCE_FAILED: Final = declare("PL0644", "a source of facts failed", "the source {name} failed: {detail}")
+SOURCE_FAILED: Final = declare(
+    "PL0644", "a source of facts failed", "the source {name} failed: {detail}"
+)
 SOURCE_TIMEOUT: Final = declare(
     "PL0645", "a source of facts took too long", "the source {name} gave no answer within {detail}"
 )

@@ -24,6 +24,30 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """One column of one row of a relation."""
+
+    relation: str
+    row: int
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a normalizer, or another spelling of an enum's member, made of a text that was given.
+
+    `place` is where in the cell (`[2].note`; empty for the cell itself). `became` is `MISSING`
+    where the text stands for nothing. `received` of a secret field is as secret as the cell.
+    """
+
+    cell: Cell
+    place: str
+    received: str
+    became: Value | Missing
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FactSet:
     """The facts of one request, by qualified relation name; a relation without rows may be absent.
 
@@ -37,6 +61,12 @@ class FactSet:
     rows: Mapping[str, tuple[Row, ...]]
     reference: Mapping[str, str] = field(default_factory=dict)
     """The content digests of the reference relations it is to be read with, by relation."""
+    changes: tuple[Change, ...] = ()
+    """Every text that became something else on its way in, in the order of the relations."""
+    defaults: tuple[Cell, ...] = ()
+    """Every cell that holds its declared default because the request does not give it."""
+    asked: tuple[str, ...] = ()
+    """The qualified names of the `decisions` that the request asks for."""
 
     def of(self, relation: str) -> tuple[Row, ...]:
         """The rows of a relation."""

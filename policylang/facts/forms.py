@@ -1,6 +1,6 @@
 """The forms of values: how each type is written in JSON and text, read exactly and strictly.
 
-One form in JSON a type, the same in both directions (`to_json`, `from_json`):
+One form in JSON a type, the same in both directions (`to_json` here, `from_json` in `reading`):
 
 | type                 | written                                   | also read                                  |
 |----------------------|-------------------------------------------|--------------------------------------------|
@@ -26,7 +26,7 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import lru_cache
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Any, Final, TypeAlias, TypeVar, assert_never
 
 from policylang.diagnostics import Code
 from policylang.facts import codes
@@ -36,7 +36,6 @@ from policylang.facts.types import (
     DecimalType,
     Domain,
     EnumType,
-    Field,
     ListType,
     RecordType,
     RefType,
@@ -44,7 +43,7 @@ from policylang.facts.types import (
     SetType,
     Type,
 )
-from policylang.facts.values import MISSING, Missing, Record, Value
+from policylang.facts.values import MISSING, Record, Value
 
 LONGEST_TEXT: Final = 1_000_000
 """Code points in a string of a request; a declaration may ask for less, not for more."""
@@ -58,11 +57,12 @@ MOST_INT_DIGITS: Final = 1_000
 FLOAT_DIGITS: Final = 15
 """Every decimal of so many digits survives the way through a binary float and back."""
 
-Reader: TypeAlias = Callable[[Any], Value]
+Reader: TypeAlias = Callable[[Any], Any]
+"""From what was given to a value (None where a normalizer says that it is nothing); raises `Unfit`."""
 Writer: TypeAlias = Callable[[Any], Any]
 
 
-class Unfit(ValueError):
+class Unfit(ValueError):  # noqa: N818 - it is a finding, not an error of the program
     """Why something given is no value of its type: raised by readers, never past the border."""
 
     def __init__(self, code: Code, detail: str = "", hint: str | None = None) -> None:
@@ -70,6 +70,21 @@ class Unfit(ValueError):
         self.code = code
         self.detail = detail
         self.hint = hint
+
+
+def bounded(domain: Domain) -> Callable[[Any], Any]:
+    """A check that a value of the domain's type lies within its bounds."""
+    low: Any = domain.low
+    high: Any = domain.high
+    if low is None and high is None:
+        return lambda value: value
+
+    def within(value: Any) -> Any:
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise Unfit(codes.OUT_OF_RANGE)
+        return value
+
+    return within
 
 
 # --- text -----------------------------------------------------------------------------------------------
@@ -94,9 +109,9 @@ def check_text(text: str, longest: int = LONGEST_TEXT) -> str:
 def string_reader(domain: Domain) -> Reader:
     """Reads strings, within the declared length."""
     longest = LONGEST_TEXT if domain.max_length is None else min(domain.max_length, LONGEST_TEXT)
-    within = _bounded(domain)
+    within = bounded(domain)
 
-    def read(given: object) -> Value:
+    def read(given: object) -> Any:
         if not isinstance(given, str):
             raise Unfit(codes.WRONG_TYPE)
         return within(check_text(given, longest))
@@ -117,7 +132,7 @@ def enum_reader(domain: Domain, type_: EnumType) -> Reader:
     low = ranks[str(domain.low)] if domain.low is not None else 0
     high = ranks[str(domain.high)] if domain.high is not None else len(ranks)
 
-    def read(given: object) -> Value:
+    def read(given: object) -> Any:
         if not isinstance(given, str):
             raise Unfit(codes.WRONG_TYPE)
         name = members.get(str.__str__(given))
@@ -133,9 +148,11 @@ def enum_reader(domain: Domain, type_: EnumType) -> Reader:
 # --- numbers --------------------------------------------------------------------------------------------
 
 _INT_LIMIT: Final = 10**MOST_INT_DIGITS
-_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
+INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.([0-9]+))?")
-_EXACT: Final = Context(prec=2 * MAX_DIGITS, Emax=999_999, Emin=-999_999, traps=[InvalidOperation, Inexact])
+_EXACT: Final = Context(
+    prec=2 * MAX_DIGITS, Emax=999_999, Emin=-999_999, traps=[InvalidOperation, Inexact]
+)
 
 
 def bool_reader(given: object) -> Value:
@@ -147,9 +164,9 @@ def bool_reader(given: object) -> Value:
 
 def int_reader(domain: Domain) -> Reader:
     """Reads whole numbers, written without a point: `1.0` and `"1"` are none."""
-    within = _bounded(domain)
+    within = bounded(domain)
 
-    def read(given: object) -> Value:
+    def read(given: object) -> Any:
         if not isinstance(given, int) or isinstance(given, bool):
             raise Unfit(codes.WRONG_TYPE, hint=_int_hint(given))
         if not -_INT_LIMIT < given < _INT_LIMIT:
@@ -160,7 +177,7 @@ def int_reader(domain: Domain) -> Reader:
 
 
 def _int_hint(given: object) -> str | None:
-    if isinstance(given, str) and _INTEGER.fullmatch(given[:100]):
+    if isinstance(given, str) and INTEGER.fullmatch(given[:100]):
         return "write it without quotation marks, or declare `normalize digits` to accept this form"
     number = Decimal(given) if isinstance(given, float | Decimal) else Decimal("NaN")
     if number.is_finite() and number == number.to_integral_value():
@@ -181,7 +198,7 @@ def decimal_reader(domain: Domain, scale: int) -> Reader:
     places = rf"(?:\.[0-9]{{1,{scale}}})?" if scale else ""
     is_plain = re.compile(rf"-?(?:0|[1-9][0-9]{{0,{MAX_DIGITS}}}){places}").fullmatch
 
-    def read(given: object) -> Value:
+    def read(given: object) -> Any:
         if type(given) is str:
             if is_plain(given) is None:
                 raise _unfit_number(given)
@@ -256,13 +273,16 @@ def _unfit_number(given: str) -> Unfit:
 
 # --- dates, times, durations ----------------------------------------------------------------------------
 
+_Day = TypeVar("_Day", dt.date, dt.time, dt.datetime)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME: Final = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.([0-9]{1,6}))?)?")
 _DATETIME: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
     r"(?:Z|[+-][0-9]{2}:[0-9]{2})"
 )
-_ZONELESS: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?")
+_ZONELESS: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
+)
 
 
 def read_date(given: object) -> dt.date:
@@ -315,10 +335,12 @@ def _unfit_datetime(given: str) -> Unfit:
     if _ZONELESS.fullmatch(given[:100]):
         hint = "write its zone, as in 2026-11-20T09:00:00Z, or declare `normalize utc` to accept this form"
         return Unfit(codes.MALFORMED, "it has no zone", hint)
-    return Unfit(codes.MALFORMED, "the form 2026-11-20T09:00:00Z is expected, to microseconds at most")
+    return Unfit(
+        codes.MALFORMED, "the form 2026-11-20T09:00:00Z is expected, to microseconds at most"
+    )
 
 
-def _calendar(parse: Callable[[str], Any], given: str) -> Any:
+def _calendar(parse: Callable[[str], _Day], given: str) -> _Day:
     try:
         return parse(given)
     except ValueError as error:
@@ -373,7 +395,11 @@ def read_duration(given: object) -> dt.timedelta:
 def _iso_duration(match: re.Match[str]) -> dt.timedelta:
     parts = match.groupdict()
     total = sum(
-        (int(parts[unit]) * _UNITS[unit] for unit in ("week", "day", "hour", "minute", "second") if parts[unit]),
+        (
+            int(parts[unit]) * _UNITS[unit]
+            for unit in ("week", "day", "hour", "minute", "second")
+            if parts[unit]
+        ),
         dt.timedelta(microseconds=int((parts["fraction"] or "0").ljust(6, "0"))),
     )
     return -total if parts["sign"] else total
@@ -427,7 +453,9 @@ def read_ip(given: object) -> Value:
     try:
         return ipaddress.ip_address(given)
     except ValueError:
-        raise Unfit(codes.MALFORMED, "an address like 10.0.0.1 or 2001:db8::1 is expected") from None
+        raise Unfit(
+            codes.MALFORMED, "an address like 10.0.0.1 or 2001:db8::1 is expected"
+        ) from None
 
 
 def read_cidr(given: object) -> Value:
@@ -446,136 +474,7 @@ def read_cidr(given: object) -> Value:
         raise Unfit(codes.MALFORMED, "it has bits past its prefix" if host_bits else form) from None
 
 
-# --- sets, lists, records -------------------------------------------------------------------------------
-
-
-def _elements(given: object, domain: Domain, *kinds: type) -> Any:
-    if not isinstance(given, kinds):
-        raise Unfit(codes.WRONG_TYPE)
-    longest = MOST_ELEMENTS if domain.max_length is None else min(domain.max_length, MOST_ELEMENTS)
-    if len(given) > longest:  # type: ignore[arg-type]
-        raise Unfit(codes.TOO_LONG, f"{len(given)} elements")  # type: ignore[arg-type]
-    return given
-
-
-def set_reader(domain: Domain, element: Domain) -> Reader:
-    """Reads lists, tuples and sets into a frozenset; an element given twice is one element."""
-    read_element = reader(element)
-    return lambda given: frozenset(
-        read_element(e) for e in _elements(given, domain, list, tuple, set, frozenset)
-    )
-
-
-def list_reader(domain: Domain, element: Domain) -> Reader:
-    """Reads lists and tuples."""
-    read_element = reader(element)
-    return lambda given: tuple(read_element(e) for e in _elements(given, domain, list, tuple))
-
-
-def record_reader(fields: tuple[Field, ...]) -> Reader:
-    """Reads objects with exactly the declared fields; missing ones get their default."""
-    readers = tuple((field, reader(field.domain)) for field in fields)
-    names = {field.name for field in fields}
-
-    def read(given: object) -> Value:
-        if not isinstance(given, Mapping):
-            raise Unfit(codes.WRONG_TYPE)
-        for key in given:
-            if key not in names:
-                raise Unfit(codes.UNKNOWN_FIELD, str(key))
-        return Record(tuple(_read_field(field, read_value, given) for field, read_value in readers))
-
-    return read
-
-
-def _read_field(field: Field, read: Reader, given: Mapping[Any, Any]) -> Value | Missing:
-    value = given.get(field.name, MISSING)
-    if value is MISSING:
-        if field.default is MISSING and not field.optional:
-            raise Unfit(codes.MISSING_FIELD, field.name)
-        return field.default
-    if value is None:
-        if not field.optional:
-            raise Unfit(codes.NULL, field.name)
-        return MISSING
-    return read(value)
-
-
-# --- readers and writers by type ------------------------------------------------------------------------
-
-
-def _bounded(domain: Domain) -> Callable[[Any], Value]:
-    low: Any = domain.low
-    high: Any = domain.high
-    if low is None and high is None:
-        return lambda value: value
-
-    def within(value: Any) -> Value:
-        if (low is not None and value < low) or (high is not None and value > high):
-            raise Unfit(codes.OUT_OF_RANGE)
-        return value  # type: ignore[no-any-return]
-
-    return within
-
-
-def _scalar_reader(type_: ScalarType, domain: Domain) -> Reader:
-    match type_:
-        case ScalarType.BOOL:
-            return bool_reader
-        case ScalarType.INT:
-            return int_reader(domain)
-        case ScalarType.STRING:
-            return string_reader(domain)
-        case ScalarType.IP:
-            return read_ip
-        case ScalarType.CIDR:
-            return read_cidr
-        case ScalarType.DATE | ScalarType.DATETIME | ScalarType.TIME | ScalarType.DURATION:
-            return _then(_TEMPORAL[type_], _bounded(domain), bounded=domain.low is not domain.high)
-        case _:
-            assert_never(type_)
-
-
-_TEMPORAL: Final[Mapping[ScalarType, Reader]] = {
-    ScalarType.DATE: read_date,
-    ScalarType.DATETIME: read_datetime,
-    ScalarType.TIME: read_time,
-    ScalarType.DURATION: read_duration,
-}
-
-
-def _then(read: Reader, within: Callable[[Any], Value], *, bounded: bool) -> Reader:
-    return (lambda given: within(read(given))) if bounded else read
-
-
-@lru_cache(maxsize=4096)
-def reader(domain: Domain) -> Reader:
-    """The strict reader of a domain: what a caller gave -> the exact value; raises `Unfit`.
-
-    Normalizers are not applied here (see `policylang.facts.normalizers`). Linear in the size of the input.
-    """
-    match domain.type:
-        case ScalarType() as scalar:
-            return _scalar_reader(scalar, domain)
-        case DecimalType(scale):
-            return read_free_decimal if scale is None else decimal_reader(domain, scale)
-        case EnumType() as enum_type:
-            return enum_reader(domain, enum_type)
-        case SetType(element):
-            return set_reader(domain, element)
-        case ListType(element):
-            return list_reader(domain, element)
-        case RecordType(fields):
-            return record_reader(fields)
-        case RefType(key=key):
-            return reader(Domain(key, domain.low, domain.high, domain.max_length))
-        case _:
-            assert_never(domain.type)
-
-
-def from_json(given: object, type_: Type) -> Value:
-    """The value that `to_json` wrote, or that a caller gave as a Python object; raises `Unfit`."""
-    return reader(Domain(type_))(given)
+# --- writing -------------------------------------------------------------------------------------------
 
 
 def to_json(value: Value, type_: Type) -> Any:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, TypeAlias
 
+from policylang.diagnostics import Code
 from policylang.facts import codes
 from policylang.facts.currencies import CODES, PREFIXES
 from policylang.facts.forms import LONGEST_TEXT, Unfit
@@ -426,9 +427,9 @@ _add(
 # --- dates ----------------------------------------------------------------------------------------------
 
 _MONTHS: Final = (
-    "january february march april may june july august september october november december".split()
+    ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
 )
-_DAYS: Final = "monday tuesday wednesday thursday friday saturday sunday".split()
+_DAYS: Final = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 _MONTH: Final = {m: i for i, name in enumerate(_MONTHS, 1) for m in (name, name[:3])} | {"sept": 9}
 _DAY: Final = {d: i for i, name in enumerate(_DAYS) for d in (name, name[:3])}
 _WORDED_DATE: Final = re.compile(
@@ -478,7 +479,7 @@ def _human_date(text: str) -> str:
     return found.isoformat()
 
 
-def _date_code(form: str) -> codes.Code:
+def _date_code(form: str) -> Code:
     numbers = re.fullmatch(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1([0-9]{2}|[0-9]{4})", form)
     return codes.AMBIGUOUS if numbers else codes.MALFORMED
 

@@ -56,6 +56,15 @@ class Record:
 
 
 Scalar: TypeAlias = (
-    bool | int | Decimal | str | dt.date | dt.datetime | dt.time | dt.timedelta | IpAddress | IpNetwork
+    bool
+    | int
+    | Decimal
+    | str
+    | dt.date
+    | dt.datetime
+    | dt.time
+    | dt.timedelta
+    | IpAddress
+    | IpNetwork
 )
 Value: TypeAlias = "Scalar | Record | frozenset[Value] | tuple[Value, ...]"

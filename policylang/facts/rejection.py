@@ -1,0 +1,192 @@
+"""`Rejection`: a request that reached no rule, with every problem in it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from policylang.diagnostics import Code
+from policylang.errors import PolicyError
+
+FORM: Final = 1
+"""The version of the JSON form of a rejection."""
+
+MOST_PROBLEMS: Final = 1_000
+"""Problems that are listed; the others are counted."""
+
+
+class RejectionKind(enum.Enum):
+    """Why a request reached no rule, told apart by what a caller can do about it."""
+
+    BAD_REQUEST = "bad_request"
+    """It is no request at all: not JSON, or not of a request's shape."""
+    UNKNOWN_ACTION = "unknown_action"
+    """No module declares the action."""
+    INVALID_FACTS = "invalid_facts"
+    """Something in it is not what the policy declares."""
+    NEEDS_FACTS = "needs_facts"
+    """What is there is right, and facts are missing: fetch them and ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a request.
+
+    `path` is how a policy names the place (`refund.amount`, `linked[3].a`, rows counted from 0), `pointer`
+    where it stands in the request (RFC 6901). `received` is shortened, and masked for a secret field.
+    """
+
+    code: str
+    path: str
+    pointer: str
+    message: str
+    received: str | None = None
+    expected: str | None = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+    def to_json(self) -> dict[str, Any]:
+        """The problem as plain objects; absent things are absent."""
+        given = {
+            "code": self.code,
+            "path": self.path,
+            "pointer": self.pointer,
+            "message": self.message,
+            "received": self.received,
+            "expected": self.expected,
+            "hint": self.hint,
+        }
+        return {key: value for key, value in given.items() if value is not None}
+
+
+def problem(
+    code: Code,
+    path: str,
+    pointer: str,
+    *,
+    received: str | None = None,
+    expected: str | None = None,
+    detail: str = "",
+    hint: str | None = None,
+) -> Problem:
+    """The problem of a code, with its message filled in."""
+    message = code.message.format(
+        received=received or "this", expected=expected or "expected", detail=detail
+    )
+    return Problem(code.id, path, pointer, message, received, expected, hint)
+
+
+@dataclass(frozen=True, slots=True)
+class NeededFact:
+    """A fact that the request lacks: its qualified name, and its fields as the policy declares them."""
+
+    name: str
+    fields: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The fact as plain objects."""
+        return {"fact": self.name, "fields": list(self.fields)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The answer to a request that cannot be decided: never empty, and the decision is deny.
+
+    `action` is the qualified name of the asked action, or the name given where none is declared so.
+    `more` counts the problems past `MOST_PROBLEMS`.
+    """
+
+    kind: RejectionKind
+    action: str
+    problems: tuple[Problem, ...]
+    needs: tuple[NeededFact, ...] = ()
+    more: int = 0
+
+    def at(self, path: str) -> bool:
+        """Whether a problem stands at this path or below it; positions of rows may be left out."""
+        return any(_covers(path, problem.path) for problem in self.problems)
+
+    def to_json(self) -> dict[str, Any]:
+        """The rejection as plain objects, in a form with a version."""
+        return {
+            "form": FORM,
+            "kind": self.kind.value,
+            "action": self.action,
+            "problems": [problem.to_json() for problem in self.problems],
+            **({"needs": [need.to_json() for need in self.needs]} if self.needs else {}),
+            **({"more": self.more} if self.more else {}),
+        }
+
+    def text(self) -> str:
+        """The rejection for people: one line a problem, with what may help below it."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        count = len(self.problems) + self.more
+        yield f"{_HEADLINES[self.kind]} ({count} problem{'s' if count > 1 else ''})"
+        for problem in self.problems:
+            yield f"  {problem} [{problem.code}]"
+            if problem.hint:
+                yield f"    = hint: {problem.hint}"
+        for need in self.needs:
+            yield f"  {need.name} is needed: {'; '.join(need.fields)}"
+        if self.more:
+            yield f"  and {self.more} more"
+
+    def brief(self, most: int = 10) -> str:
+        """The rejection for a language model: what to correct, in few words."""
+        name = self.action.rpartition(".")[2] or "the call"
+        lines = [f"`{name}` was not run: {_BRIEF[self.kind]}"]
+        for problem in self.problems[:most]:
+            wanted = f" Expected {problem.expected}." if problem.expected else ""
+            got = f" got {problem.received}." if problem.received else f" {problem.message}."
+            lines.append(f"- {problem.path or 'request'}:{got}{wanted}")
+        rest = len(self.problems) + self.more - most
+        if rest > 0:
+            lines.append(f"- and {rest} more")
+        return "\n".join(lines)
+
+
+_HEADLINES: Final = {
+    RejectionKind.BAD_REQUEST: "this is not a request",
+    RejectionKind.UNKNOWN_ACTION: "the action is unknown",
+    RejectionKind.INVALID_FACTS: "the request is refused before any rule",
+    RejectionKind.NEEDS_FACTS: "the request lacks facts",
+}
+_BRIEF: Final = {
+    RejectionKind.BAD_REQUEST: "the request is malformed.",
+    RejectionKind.UNKNOWN_ACTION: "there is no such action. Do not try it again.",
+    RejectionKind.INVALID_FACTS: "some values are not valid. Correct them, and do not guess.",
+    RejectionKind.NEEDS_FACTS: "facts about the situation are missing. They have to be looked up.",
+}
+
+
+def _covers(asked: str, path: str) -> bool:
+    if not asked:
+        return True
+    if "[" not in asked:
+        path = _without_positions(path)
+    return path == asked or path.startswith((f"{asked}.", f"{asked}["))
+
+
+def _without_positions(path: str) -> str:
+    parts = path.split("[")
+    return parts[0] + "".join(part.partition("]")[2] for part in parts[1:])
+
+
+class RejectedRequestError(PolicyError):
+    """A request was refused at the border, where a caller asked for an exception instead of a value."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(rejection.text())
+        self.rejection = rejection
+
+
+def not_a_request(code: Code, detail: str, *, received: str | None = None) -> Rejection:
+    """The rejection of what is no request at all."""
+    found = problem(code, "", "", received=received, expected="a request", detail=detail)
+    return Rejection(RejectionKind.BAD_REQUEST, "", (found,))

@@ -1,0 +1,140 @@
+"""Domains compiled to pydantic-core: the same language as `policylang.facts.reading`, checked in Rust.
+
+What pydantic checks exactly and strictly (Bool, Int, String, plain enums, collections, records) it
+checks; the rest are the readers of `reading`, called as plain validators. Optional values come out as None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, assert_never
+
+from pydantic_core import CoreSchema, core_schema
+
+from policylang.facts import codes, forms
+from policylang.facts.reading import elements_check, normalizers_of, reader
+from policylang.facts.types import (
+    DecimalType,
+    Domain,
+    EnumType,
+    Field,
+    ListType,
+    RecordType,
+    RefType,
+    ScalarType,
+    SetType,
+)
+from policylang.facts.values import MISSING, Record
+
+NO_NUL = r"^[^\x00]*$"
+
+
+def row_schema(columns: Sequence[Field]) -> CoreSchema:
+    """Validates an object with exactly these fields: gives (values by name in order, None, names given)."""
+    fields = {column.name: core_schema.model_field(_field_schema(column)) for column in columns}
+    return core_schema.model_fields_schema(fields, extra_behavior="forbid")
+
+
+def _field_schema(field: Field) -> CoreSchema:
+    schema = domain_schema(field.domain)
+    if field.optional:
+        schema = core_schema.nullable_schema(schema)
+    elif "nulls" in normalizers_of(field.domain):
+        schema = core_schema.no_info_after_validator_function(_refuse_none, schema)
+    if field.default is not MISSING:
+        return core_schema.with_default_schema(schema, default=field.default)
+    if field.optional:
+        return core_schema.with_default_schema(schema, default=None)
+    return schema
+
+
+def _refuse_none(value: Any) -> Any:
+    if value is None:
+        raise forms.Unfit(codes.NULL)
+    return value
+
+
+def domain_schema(domain: Domain) -> CoreSchema:
+    """Validates a value of a domain."""
+    if normalizers_of(domain):
+        return core_schema.no_info_plain_validator_function(reader(domain))
+    match domain.type:
+        case ScalarType() as scalar:
+            return _scalar_schema(scalar, domain)
+        case EnumType() as enum_type:
+            return _enum_schema(enum_type, domain)
+        case DecimalType():
+            return core_schema.no_info_plain_validator_function(reader(domain))
+        case SetType(element):
+            check = elements_check(domain, list, tuple, set, frozenset)
+            elements = core_schema.frozenset_schema(_element_schema(element))
+            return core_schema.no_info_before_validator_function(check, elements)
+        case ListType(element):
+            check = elements_check(domain, list, tuple)
+            items = core_schema.tuple_schema([_element_schema(element)], variadic_item_index=0)
+            return core_schema.no_info_before_validator_function(check, items)
+        case RecordType(fields):
+            return _record_schema(fields)
+        case RefType(key=key):
+            return domain_schema(Domain(key, domain.low, domain.high, domain.max_length))
+        case _:
+            assert_never(domain.type)
+
+
+def _element_schema(domain: Domain) -> CoreSchema:
+    schema = domain_schema(domain)
+    if "nulls" in normalizers_of(domain):
+        return core_schema.no_info_after_validator_function(_refuse_none, schema)
+    return schema
+
+
+def _scalar_schema(type_: ScalarType, domain: Domain) -> CoreSchema:
+    match type_:
+        case ScalarType.BOOL:
+            return core_schema.bool_schema(strict=True)
+        case ScalarType.INT:
+            return _int_schema(domain)
+        case ScalarType.STRING if domain.low is None and domain.high is None:
+            return _string_schema(domain)
+        case _:
+            return core_schema.no_info_plain_validator_function(reader(domain))
+
+
+def _int_schema(domain: Domain) -> CoreSchema:
+    # INVARIANT: bounds of a domain are of its type; a tighter limit makes the other one superfluous.
+    ends: list[Any] = [domain.low, domain.high]
+    limit = 10**forms.MOST_INT_DIGITS - 1
+    low = -limit if ends[0] is None else ends[0]
+    high = limit if ends[1] is None else ends[1]
+    return core_schema.int_schema(strict=True, ge=low, le=high)
+
+
+def _string_schema(domain: Domain) -> CoreSchema:
+    longest = forms.LONGEST_TEXT
+    if domain.max_length is not None:
+        longest = min(longest, domain.max_length)
+    return core_schema.str_schema(strict=True, max_length=longest, pattern=NO_NUL)
+
+
+def _enum_schema(type_: EnumType, domain: Domain) -> CoreSchema:
+    spelled = any(member.spellings for member in type_.members)
+    if spelled or domain.low is not None or domain.high is not None or not type_.members:
+        return core_schema.no_info_plain_validator_function(reader(domain))
+    return core_schema.literal_schema(list(type_.member_names))
+
+
+def _record_schema(fields: tuple[Field, ...]) -> CoreSchema:
+    optional = tuple(field.optional for field in fields)
+
+    def record(validated: tuple[dict[str, Any], None, set[str]]) -> Record:
+        values = validated[0].values()
+        if None not in optional_values(values):
+            return Record(tuple(values))
+        return Record(tuple(MISSING if value is None else value for value in values))
+
+    def optional_values(values: Any) -> list[Any]:
+        return [
+            value for value, may_be_missing in zip(values, optional, strict=True) if may_be_missing
+        ]
+
+    return core_schema.no_info_after_validator_function(record, row_schema(fields))
