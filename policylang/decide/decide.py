@@ -21,6 +21,7 @@ from policylang.errors import InternalError
 from policylang.evaluate.firings import Evaluation, Failure, Firing, Firings
 from policylang.evaluate.model import Model, Reference
 from policylang.facts.factset import FactSet
+from policylang.facts.rejection import Rejection
 from policylang.semantics.program import (
     Allow,
     Deny,
@@ -47,6 +48,25 @@ def decide(
     `Authorizer`. `InternalError` where the firings are not of this program and action.
     """
     return Authorizer(program, reference).decide(facts, evaluation)
+
+
+def refuse(program: Program, rejection: Rejection) -> Decision:
+    """The decision about a request that the border refused: a denial, with one reason a problem.
+
+    Its kind of reason tells what a caller can do: `needs_facts` names what to fetch before asking again.
+    """
+    kind = ReasonKind(rejection.kind.value)
+    messages = [str(problem) for problem in rejection.problems]
+    if rejection.more:
+        messages.append(f"and {rejection.more} more")
+    return Decision(
+        action=rejection.action,
+        outcome=Outcome.DENY,
+        reasons=tuple(Reason(kind, "", message) for message in dict.fromkeys(messages)),
+        program=program.digest,
+        modules=program.modules,
+        rejection=rejection,
+    )
 
 
 class Authorizer:

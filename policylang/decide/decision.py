@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from policylang.evaluate.firings import Failure, Firing
+from policylang.facts.rejection import Rejection
 from policylang.facts.values import Value
 from policylang.semantics.program import ModuleInfo
 
@@ -34,6 +35,7 @@ class ReasonKind(enum.Enum):
     EVALUATION_FAILED = "evaluation_failed"
     INVALID_FACTS = "invalid_facts"
     NEEDS_FACTS = "needs_facts"
+    BAD_REQUEST = "bad_request"
     UNKNOWN_ACTION = "unknown_action"
 
 
@@ -97,7 +99,8 @@ class Decision:
     """The answer to one request. Equal for equal program, facts and `now`, on every machine.
 
     `determining` are the rules that fired at the deciding level, always a set (sorted). `violated` names the
-    invariants that were violated. `firings` are all rules that fired; they and `failure` are what a proof is built from.
+    invariants that were violated. `firings` are all rules that fired; they and `failure` are what a proof is built from. `rejection` says why a request
+    reached no rule.
     """
 
     action: str
@@ -113,3 +116,4 @@ class Decision:
     modules: tuple[ModuleInfo, ...] = ()
     firings: tuple[Firing, ...] = ()
     failure: Failure | None = None
+    rejection: Rejection | None = None

@@ -65,6 +65,7 @@ def decision_to_json(decision: Decision) -> dict[str, Any]:
         values={name: _assignment(decision.values[name]) for name in sorted(decision.values)},
         program=_program(decision.program, decision.modules),
         error=_error(decision.failure) if decision.failure is not None else None,
+        rejection=decision.rejection.to_json() if decision.rejection is not None else None,
     )
 
 

@@ -95,11 +95,10 @@ def _record(value: Record, type_: Type, writer: Writer) -> str:
 
 def number(value: int | Decimal, type_: Type) -> str:
     """A number with the places of its type, without exponent or grouping."""
-    exact = conform(value, type_)
-    return format(
-        exact if isinstance(exact, int | Decimal) else value,
-        "f" if isinstance(exact, Decimal) else "",
-    )
+    held = conform(value, type_)
+    exact = held if isinstance(held, int | Decimal) else value
+    # Python refuses to print an int of thousands of digits; a Decimal of any length it prints.
+    return format(Decimal(exact), "f")
 
 
 def timestamp(value: dt.datetime) -> str:

@@ -11,7 +11,7 @@ what is left at the end reads a variable that has only a failed value, so that i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
 from policylang.errors import InternalError
@@ -85,6 +85,12 @@ def solutions(body: Body, bindings: Bindings, model: Model) -> Iterator[Solution
 
 def instances(body: Body, bindings: Bindings, model: Model) -> Iterator[Instance]:
     """Every instance of a body that holds or fails under the bindings."""
+    for end in _ends(body, bindings, model):
+        yield end.failure or Solution(end.known, end.witnesses)
+
+
+def _ends(body: Body, bindings: Bindings, model: Model) -> Iterator[_State]:
+    """The instances of a body with every literal looked at that could be, failing ones with what they bind."""
     interpreter = _Body(body, model.needs(body), model)
     stack: list[Iterator[_State]] = [
         iter((_State(dict(bindings), (None,) * len(body), tuple(range(len(body))), None),))
@@ -97,14 +103,26 @@ def instances(body: Body, bindings: Bindings, model: Model) -> Iterator[Instance
         chosen = interpreter.next_literal(state)
         if chosen is not None:
             stack.append(interpreter.advance(state, chosen))
-        elif state.failure is not None:
-            yield state.failure
         elif state.waiting:
-            raise InternalError(
-                f"nothing binds a variable of `{body[state.waiting[0]].origin.text}`"
-            )
+            yield from _stuck(body, state, model)
         else:
-            yield Solution(state.known, state.witnesses)
+            yield state
+
+
+def _stuck(body: Body, state: _State, model: Model) -> Iterator[_State]:
+    """What becomes of an instance whose waiting literals read variables that only failed to get a value.
+
+    Those literals fail; an `Or` only by the literals of its branches, so each takes its place in turn.
+    """
+    if state.failure is None:
+        raise InternalError(f"nothing binds a variable of `{body[state.waiting[0]].origin.text}`")
+    for i in state.waiting:
+        literal = body[i]
+        if isinstance(literal, Or):
+            for branch in literal.branches:
+                yield from _ends((*body[:i], *branch, *body[i + 1 :]), state.known, model)
+            return
+    yield state
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,17 +173,10 @@ class _Body:
     def advance(self, state: _State, position: int) -> Iterator[_State]:
         """The states that follow from a literal: none where it does not hold."""
         rest = tuple(i for i in state.waiting if i != position)
+        before, after = state.witnesses[:position], state.witnesses[position + 1 :]
         for held in self._held(self.body[position], state.known):
-            if isinstance(held, CalculationFailure):
-                yield _State(state.known, state.witnesses, rest, state.failure or held)
-            else:
-                known, witness = held
-                witnesses = (
-                    *state.witnesses[:position],
-                    witness,
-                    *state.witnesses[position + 1 :],
-                )
-                yield _State(known, witnesses, rest, state.failure)
+            failure = state.failure or held.failure
+            yield _State(held.known, (*before, held.witness, *after), rest, failure)
 
     def _held(self, literal: Literal, known: dict[str, Value]) -> Iterator[_Held]:
         match literal:
@@ -190,7 +201,7 @@ class _Body:
         for row in self.model.matching(literal, known):
             values = extended(literal, row, known)
             if values is not None:
-                yield values, row
+                yield _Held(values, row)
 
     def _negated(self, literal: Not, known: dict[str, Value]) -> Iterator[_Held]:
         failure = None
@@ -198,28 +209,31 @@ class _Body:
             if isinstance(instance, Solution):
                 return
             failure = failure or instance
-        yield failure or (known, None)
+        yield _Held(known, None, failure)
 
     def _branches(self, literal: Or, known: dict[str, Value]) -> Iterator[_Held]:
         for number, branch in enumerate(literal.branches):
-            for instance in instances(branch, known, self.model):
-                if isinstance(instance, CalculationFailure):
-                    yield instance
-                    continue
-                bound = {v.name: instance.bindings[v.name] for v in literal.binds}
-                yield {**known, **bound}, Chosen(number, instance.witnesses)
+            for end in _ends(branch, known, self.model):
+                bound = {v.name: end.known[v.name] for v in literal.binds if v.name in end.known}
+                yield _Held({**known, **bound}, Chosen(number, end.witnesses), end.failure)
 
     def _aggregated(self, literal: Aggregate, known: dict[str, Value]) -> Iterator[_Held]:
         ranged = matches_of(literal, known, self.model)
         if isinstance(ranged, CalculationFailure):
-            yield ranged
+            yield _Held(known, failure=ranged)
             return
         result = value_over(literal, ranged)
         for held in _compared(literal.result, result, known):
-            yield held if isinstance(held, CalculationFailure) else (held[0], Ranged(ranged))
+            yield replace(held, witness=Ranged(ranged))
 
 
-_Held: TypeAlias = "tuple[dict[str, Value], Witness] | CalculationFailure"
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A literal that holds, or fails: what is known with it, and how it did."""
+
+    known: dict[str, Value]
+    witness: Witness = None
+    failure: CalculationFailure | None = None
 
 
 def matches_of(
@@ -267,9 +281,9 @@ def _is_known(argument: Argument, known: Bindings) -> bool:
 def _tested(literal: Test, known: dict[str, Value]) -> Iterator[_Held]:
     value = value_of(literal.condition, known)
     if isinstance(value, CalculationFailure):
-        yield value
+        yield _Held(known, failure=value)
     elif value is True:
-        yield known, None
+        yield _Held(known)
 
 
 def _compared(
@@ -277,26 +291,26 @@ def _compared(
 ) -> Iterator[_Held]:
     """The states where a variable has the value of an expression."""
     if isinstance(value, CalculationFailure):
-        yield value
+        yield _Held(known, failure=value)
     elif isinstance(value, Missing):
         return
     elif variable.name not in known:
-        yield {**known, variable.name: value}, None
+        yield _Held({**known, variable.name: value})
     elif known[variable.name] == value:
-        yield known, None
+        yield _Held(known)
 
 
 def _elements(literal: Each, known: dict[str, Value]) -> Iterator[_Held]:
     collection = value_of(literal.collection, known)
     if isinstance(collection, CalculationFailure):
-        yield collection
+        yield _Held(known, failure=collection)
         return
     for index, element in _indexed(collection):
         values = _agreeing(literal.element, element, known)
         if values is not None:
             values = _agreeing(literal.index, index, values)
         if values is not None:
-            yield values, None
+            yield _Held(values)
 
 
 def _indexed(collection: object) -> Iterable[tuple[int, Value]]:

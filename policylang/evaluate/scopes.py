@@ -45,10 +45,18 @@ def _needed(literal: Literal, beside: frozenset[str]) -> frozenset[str]:
             return frozenset(expression_variables(literal.value))
         case Test():
             return frozenset(expression_variables(literal.condition))
-        case Not() | Or() | Aggregate():
+        case Or():
             return beside.intersection(variables_of(literal)).difference(_binds(literal))
+        case Not() | Aggregate():
+            return beside.intersection(_read_inside(literal))
         case _:
             assert_never(literal)
+
+
+def _read_inside(literal: Not | Aggregate) -> Iterator[str]:
+    yield from body_variables(literal.body)
+    if isinstance(literal, Aggregate) and literal.value is not None:
+        yield from expression_variables(literal.value)
 
 
 def _binds(literal: Literal) -> Iterator[str]:
@@ -83,15 +91,13 @@ def variables_of(literal: Literal) -> Iterator[str]:
         case Test():
             yield from expression_variables(literal.condition)
         case Not():
-            yield from body_variables(literal.body)
+            yield from _read_inside(literal)
         case Or():
             for branch in literal.branches:
                 yield from body_variables(branch)
         case Aggregate():
             yield literal.result.name
-            if literal.value is not None:
-                yield from expression_variables(literal.value)
-            yield from body_variables(literal.body)
+            yield from _read_inside(literal)
         case _:
             assert_never(literal)
 
