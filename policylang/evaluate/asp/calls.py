@@ -1,0 +1,174 @@
+"""What clingo asks Python while it grounds: one function for each call of a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeAlias, assert_never
+
+import clingo
+
+from policylang.evaluate.asp.held import Held
+from policylang.evaluate.asp.terms import (
+    CallSpec,
+    Elements,
+    Expected,
+    Fails,
+    Lookup,
+    MayHold,
+    Note,
+    Total,
+    Values,
+)
+from policylang.evaluate.asp.values import ONE_SYMBOL, Encoding
+from policylang.evaluate.calculate import Calculated, aggregate, apply
+from policylang.evaluate.exact import CalculationFailure
+from policylang.facts.values import MISSING, Missing, Value
+from policylang.semantics.program import Apply, Constant, Expression, Variable
+
+Answer: TypeAlias = Sequence[clingo.Symbol]
+_Symbols: TypeAlias = tuple[clingo.Symbol, ...]
+_Expression: TypeAlias = Callable[[Sequence["Value | Missing"]], Calculated]
+Answers: TypeAlias = Callable[..., Answer]
+
+NOTHING: Answer = ()
+_YES: Answer = (ONE_SYMBOL,)
+
+
+class Asked:
+    """One evaluation as clingo's context: the functions of its calls, by name.
+
+    Holds what calls leave for each other: the values met, the failures, and the matches of aggregates.
+    """
+
+    def __init__(
+        self, encoding: Encoding, held: Mapping[str, Held], functions: Mapping[str, Answers]
+    ) -> None:
+        self.encoding = encoding
+        self.held = held
+        self.noted: dict[int, dict[_Symbols, dict[_Symbols, Calculated]]] = {}
+        self._functions = functions
+
+    def __getattr__(self, name: str) -> Callable[..., Answer]:
+        return partial(self._functions[name], self)
+
+    def values(self, symbols: Sequence[clingo.Symbol]) -> list[Value | Missing]:
+        """The values of arguments."""
+        return [self.encoding.value(symbol) for symbol in symbols]
+
+
+def functions(calls: Mapping[str, CallSpec]) -> Mapping[str, Answers]:
+    """The functions of a program's calls, made once."""
+    return {name: _function(spec) for name, spec in calls.items()}
+
+
+def _function(spec: CallSpec) -> Answers:
+    match spec:
+        case Values():
+            return partial(_values, compiled(spec.expression, spec.parameters))
+        case Elements():
+            return partial(_elements, compiled(spec.expression, spec.parameters), spec.indexed)
+        case Fails():
+            return partial(_fails, compiled(spec.expression, spec.parameters))
+        case MayHold():
+            return partial(_may_hold, compiled(spec.expression, spec.parameters), spec.expected)
+        case Note():
+            expression = None if spec.expression is None else compiled(spec.expression, spec.names)
+            return partial(_note, spec, expression)
+        case Total():
+            return partial(_total, spec)
+        case Lookup():
+            return partial(_looked_up, spec)
+        case _:
+            assert_never(spec)
+
+
+def compiled(expression: Expression, parameters: tuple[str, ...]) -> _Expression:
+    """The expression as a function of the values of its parameters."""
+    match expression:
+        case Constant():
+            value = expression.value
+            return lambda _: value
+        case Variable():
+            position = parameters.index(expression.name)
+            return lambda values: values[position]
+        case Apply():
+            operation, result = expression.operation, expression.type
+            types = [argument.type for argument in expression.arguments]
+            parts = [compiled(argument, parameters) for argument in expression.arguments]
+            return lambda values: apply(operation, types, [part(values) for part in parts], result)
+        case _:
+            assert_never(expression)
+
+
+def _values(expression: _Expression, asked: Asked, *symbols: clingo.Symbol) -> Answer:
+    value = expression(asked.values(symbols))
+    if isinstance(value, Missing | CalculationFailure):
+        return NOTHING
+    return (asked.encoding.symbol(value),)
+
+
+def _elements(
+    expression: _Expression, indexed: bool, asked: Asked, *symbols: clingo.Symbol
+) -> Answer:
+    collection = expression(asked.values(symbols))
+    if not isinstance(collection, tuple | frozenset):
+        return NOTHING
+    symbol = asked.encoding.symbol
+    if not indexed:
+        return [symbol(element) for element in collection]
+    return [
+        clingo.Function("", [symbol(element), symbol(index)])
+        for index, element in enumerate(collection, start=1)
+    ]
+
+
+def _fails(expression: _Expression, asked: Asked, *symbols: clingo.Symbol) -> Answer:
+    value = expression(asked.values(symbols))
+    return (asked.encoding.failure(value),) if isinstance(value, CalculationFailure) else NOTHING
+
+
+def _may_hold(
+    expression: _Expression, expected: Expected, asked: Asked, *symbols: clingo.Symbol
+) -> Answer:
+    values = asked.values(symbols)
+    value = expression(values)
+    if isinstance(value, CalculationFailure):
+        return _YES
+    match expected:
+        case Expected.TRUE:
+            holds = value is True
+        case Expected.PRESENT:
+            holds = value is not MISSING
+        case Expected.EQUAL:
+            holds = value == values[-1]
+    return _YES if holds else NOTHING
+
+
+def _note(
+    spec: Note, expression: _Expression | None, asked: Asked, *symbols: clingo.Symbol
+) -> Answer:
+    context, match = symbols[: spec.context], symbols[spec.context :]
+    value: Calculated = True
+    if expression is not None:
+        first = len(symbols) - 1 - len(spec.names)
+        value = expression(asked.values(symbols[first:-1]))
+    asked.noted.setdefault(spec.aggregate, {}).setdefault(context, {})[match] = value
+    return _YES
+
+
+def _total(spec: Total, asked: Asked, *context: clingo.Symbol) -> Answer:
+    matches = asked.noted.get(spec.aggregate, {}).get(context, {})
+    value = aggregate(spec.kind, matches.values(), spec.value_type, spec.result_type)
+    if isinstance(value, CalculationFailure):
+        return (asked.encoding.failure(value),) if spec.fails else NOTHING
+    if spec.fails or isinstance(value, Missing):
+        return NOTHING
+    return (asked.encoding.symbol(value),)
+
+
+def _looked_up(spec: Lookup, asked: Asked, *known: clingo.Symbol) -> Answer:
+    found = asked.held[spec.name].looked_up(spec.bound, spec.free, known)
+    if spec.negated:
+        return NOTHING if found else _YES
+    return found

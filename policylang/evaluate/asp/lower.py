@@ -1,0 +1,138 @@
+"""`lower`: the rules that an action reads, as an ASP program. Once per program and action, never from data.
+
+Every rule of the policy gets a predicate `fires_...` over its bindings, which is what is reported; a definition holds
+where a clause of it fires. Where an operation of a rule can fail, `fails` holds for the number of that rule.
+"""
+
+from __future__ import annotations
+
+from policylang.evaluate.asp.build import Access, Build, Scope
+from policylang.evaluate.asp.flat import FlatLiteral, binds, flats, reads
+from policylang.evaluate.asp.literals import write
+from policylang.evaluate.asp.steps import around, failing, holding, patterns
+from policylang.evaluate.asp.terms import AspAtom, AspProgram, AspTerm, Function, Number, Reported
+from policylang.semantics.program import Aggregate, Derive, Not, Program, Rule, Variable
+from policylang.semantics.slicing import Slice
+
+NO_ACCESS = Access()
+
+
+def lower(
+    program: Program, part: Slice, access: Access = NO_ACCESS, keyed: bool = False
+) -> AspProgram:
+    """The ASP program of a slice.
+
+    Definitions that `access` says are solved are read, not derived. With `keyed`, many requests may be
+    decided in one grounding, told apart by their numbers.
+    """
+    build = Build(program, part, access, keyed)
+    reports: list[Reported] = []
+    for number, rule in enumerate(part.rules):
+        if not (isinstance(rule.head, Derive) and rule.head.predicate in access.solved):
+            reports.append(_lower_rule(build, rule, number))
+    _lower_over(build)
+    return _finished(build, reports)
+
+
+def lower_fixed(program: Program, part: Slice, held: frozenset[str]) -> AspProgram:
+    """The ASP program of the definitions of a slice that are the same for every request."""
+    build = Build(program, part, Access(held=held), keyed=False)
+    reports = [
+        _lower_rule(build, rule, number)
+        for number, rule in enumerate(part.rules)
+        if isinstance(rule.head, Derive) and rule.head.predicate in build.fixed
+    ]
+    _lower_over(build)
+    return _finished(build, reports)
+
+
+def _finished(build: Build, reports: list[Reported]) -> AspProgram:
+    return AspProgram(
+        action=build.part.action,
+        rules=tuple(build.rules),
+        calls=dict(build.calls),
+        constants=build.constants.all(),
+        inputs=dict(build.layouts),
+        reports=tuple(reports),
+        derived={name: build.predicates[name] for name in sorted(build.part.predicates)},
+        failures=build.failure_predicate,
+        requests=build.request_predicate,
+        keyed=build.keyed,
+    )
+
+
+def _scope(build: Build, rule: Rule) -> Scope:
+    fixed = isinstance(rule.head, Derive) and rule.head.predicate in build.fixed
+    return Scope(build=build, rule=rule, comment=_comment(rule), about_request=not fixed)
+
+
+def _comment(rule: Rule) -> str:
+    span = rule.origin.span
+    text = "".join(
+        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in rule.origin.text
+    )
+    return f"{rule.name} ({span.source.name}:{span.line})\n{text}"
+
+
+def _lower_rule(build: Build, rule: Rule, number: int) -> Reported:
+    scope = _scope(build, rule)
+    predicate = build.names.predicate(f"fires_{rule.name}")
+    fires = scope.atom(predicate, [scope.variable(v.name) for v in rule.variables])
+    for flat in flats(rule.body):
+        for pattern in patterns(scope, flat, frozenset(), write):
+            if not pattern.failed:
+                scope.add(fires, holding(pattern))
+            for failure, body in failing(scope, pattern):
+                scope.add(scope.atom(build.failure_predicate, (Number(number), failure)), body)
+    if isinstance(rule.head, Derive):
+        scope.add(_derived(scope, rule.head), (fires,))
+    return Reported(predicate, number, len(rule.variables))
+
+
+def _derived(scope: Scope, head: Derive) -> AspAtom:
+    return scope.atom(scope.build.predicates[head.predicate], map(scope.term, head.arguments))
+
+
+# --- more than a recursive definition ------------------------------------------------------------------
+
+_ANY_VALUE = Function("missing")
+
+
+def _lower_over(build: Build) -> None:
+    """The rules of the predicates that are wider than a recursive definition: its own, without negations."""
+    written: set[str] = set()
+    while waiting := sorted(build.over.keys() - written):
+        name = waiting[0]
+        written.add(name)
+        for rule in build.part.rules:
+            if isinstance(rule.head, Derive) and rule.head.predicate == name:
+                _lower_over_rule(build, rule, rule.head)
+
+
+def _lower_over_rule(build: Build, rule: Rule, head: Derive) -> None:
+    scope = _scope(build, rule)
+    for flat in flats(rule.body):
+        monotone = _monotone(flat)
+        for pattern in patterns(scope, monotone, frozenset(), write):
+            if not pattern.failed:
+                terms = [_known(scope, term, pattern.bound) for term in head.arguments]
+                predicate = build.over_predicate(head.predicate)
+                scope.add(scope.atom(predicate, terms), around(pattern, tests=True))
+
+
+def _known(scope: Scope, term: object, bound: frozenset[str]) -> AspTerm:
+    if isinstance(term, Variable) and term.name not in bound:
+        return _ANY_VALUE
+    return scope.term(term)  # type: ignore[arg-type]
+
+
+def _monotone(flat: tuple[FlatLiteral, ...]) -> tuple[FlatLiteral, ...]:
+    """The literals of a body that are no negation or aggregate, and read nothing that only an aggregate binds."""
+    kept = tuple(x for x in flat if not isinstance(x, Not | Aggregate))
+    while True:
+        bound = {name for literal in kept for name in binds(literal)}
+        lost = {name for literal in flat for name in binds(literal)} - bound
+        fewer = tuple(x for x in kept if reads(x).isdisjoint(lost))
+        if len(fewer) == len(kept):
+            return kept
+        kept = fewer

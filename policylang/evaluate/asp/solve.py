@@ -1,0 +1,170 @@
+"""Grounding: a lowered program and facts in, what fired and what failed out.
+
+SOLVER: a stratified program needs no search. After grounding, every atom that holds is a fact, and nothing else is
+left; that is checked for each atom that is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import clingo
+from clingo import ast
+
+from policylang.errors import InternalError
+from policylang.evaluate.asp.calls import Asked, functions
+from policylang.evaluate.asp.emit import emit
+from policylang.evaluate.asp.held import Held, Symbols
+from policylang.evaluate.asp.layout import Layout
+from policylang.evaluate.asp.terms import AspProgram
+from policylang.evaluate.asp.values import (
+    Encoding,
+    Table,
+    is_written_plainly,
+    number,
+    written,
+)
+from policylang.evaluate.firings import Failure, Firing
+from policylang.facts.factset import Row
+from policylang.facts.order import bindings_key
+from policylang.facts.types import Type
+from policylang.facts.values import Value
+from policylang.semantics.program import Rule
+
+# Relations without rows and definitions that nothing derives are no news.
+_OPTIONS: Final = ("--warn=no-atom-undefined", "--warn=no-file-included")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one grounding gave: by the number of a request, firings in order by rule, and failures."""
+
+    firings: Mapping[int, Sequence[tuple[int, tuple[Firing, ...]]]]
+    failures: Mapping[int, Failure]
+
+
+class Compiled:
+    """An ASP program parsed once, with the functions of its calls.
+
+    SOLVER: clingo's syntax trees are kept and added to a fresh control for each evaluation. A control that lives on
+    would keep every atom of every request.
+    """
+
+    def __init__(self, program: AspProgram, rules: Sequence[Rule]) -> None:
+        self.program = program
+        self.table = Table(program.constants)
+        self._rules = rules
+        self._functions = functions(program.calls)
+        self._statements: list[ast.AST] = []
+        ast.parse_string(emit(program), self._statements.append)
+        self._types = [tuple(v.type for v in rule.variables) for rule in rules]
+        self._plain = [all(map(is_written_plainly, types)) for types in self._types]
+
+    def asked(self, held: Mapping[str, Held]) -> Asked:
+        """The context of one evaluation."""
+        return Asked(Encoding(self.table), held, self._functions)
+
+    def ground(self, asked: Asked, facts: Iterable[clingo.Symbol]) -> clingo.Control:
+        """The ground program over these facts."""
+        messages: list[str] = []
+        control = clingo.Control(_OPTIONS, logger=lambda _, text: messages.append(text))
+        with ast.ProgramBuilder(control) as builder:
+            for statement in self._statements:
+                builder.add(statement)
+        with control.backend() as backend:
+            for fact in facts:
+                backend.add_rule([backend.add_atom(fact)])
+        control.ground([("base", [])], context=asked)
+        if messages:
+            # SOLVER: clingo drops an instance whose operation is undefined, and says so. Nothing lowered holds such
+            # an operation, so that any message is a bug; it must not become a rule that silently does not fire.
+            raise InternalError(f"clingo: {messages[0]}")
+        return control
+
+    def facts(
+        self, encoding: Encoding, rows: Mapping[str, Sequence[Row]], request: int | None
+    ) -> Iterator[clingo.Symbol]:
+        """The atoms of a request: its rows as the program's rules read them."""
+        first = () if request is None else (number(request),)
+        if request is not None:
+            yield clingo.Function(self.program.requests, first)
+        for name, layout in self.program.inputs.items():
+            for row in rows.get(name, ()):
+                arguments = row_symbols(layout, row, encoding)
+                yield clingo.Function(layout.predicate, (*first, *arguments))
+
+    def found(self, control: clingo.Control, asked: Asked) -> Found:
+        """What holds in a ground program."""
+        firings: dict[int, list[tuple[int, tuple[Firing, ...]]]] = {}
+        for report in self.program.reports:
+            fired = self._fired(control, asked, report.predicate, report.rule, report.width)
+            for request, some in fired.items():
+                firings.setdefault(request, []).append((report.rule, some))
+        return Found(firings, self._failures(control, asked))
+
+    def _fired(
+        self, control: clingo.Control, asked: Asked, predicate: str, rule: int, width: int
+    ) -> dict[int, tuple[Firing, ...]]:
+        keyed = self.program.keyed
+        by_request: dict[int, list[tuple[Value, ...]]] = {}
+        for atom in control.symbolic_atoms.by_signature(predicate, width + keyed):
+            arguments = certain(atom)
+            request = arguments.pop(0).number if keyed else 0
+            by_request.setdefault(request, []).append(self._bindings(asked, arguments, rule))
+        name = self._rules[rule].name
+        return {
+            request: tuple(Firing(name, b) for b in sorted(bindings, key=bindings_key))
+            for request, bindings in by_request.items()
+        }
+
+    def _bindings(
+        self, asked: Asked, symbols: Sequence[clingo.Symbol], rule: int
+    ) -> tuple[Value, ...]:
+        values = asked.values(symbols)
+        types: tuple[Type, ...] = self._types[rule]
+        if self._plain[rule]:
+            return tuple(values)  # type: ignore[arg-type]
+        return tuple(written(value, type_) for value, type_ in zip(values, types, strict=True))
+
+    def _failures(self, control: clingo.Control, asked: Asked) -> dict[int, Failure]:
+        """The failure of each request that has one: the first by rule, then by code."""
+        keyed = self.program.keyed
+        worst: dict[int, tuple[int, str, str]] = {}
+        for atom in control.symbolic_atoms.by_signature(self.program.failures, 2 + keyed):
+            arguments = certain(atom)
+            request = arguments.pop(0).number if keyed else 0
+            rule, failure = arguments[0].number, asked.encoding.failures[arguments[1].number]
+            found = (rule, failure.kind.value, failure.message)
+            worst[request] = min(worst.get(request, found), found)
+        return {
+            request: Failure(self._rules[rule].name, code, message)
+            for request, (rule, code, message) in worst.items()
+        }
+
+    def atoms(self, control: clingo.Control, predicate: str, width: int) -> list[Symbols]:
+        """The arguments of every atom of a predicate that holds."""
+        found = control.symbolic_atoms.by_signature(predicate, width)
+        return [tuple(certain(atom)) for atom in found]
+
+
+def certain(atom: clingo.SymbolicAtom) -> list[clingo.Symbol]:
+    """The arguments of an atom that holds.
+
+    INVARIANT: strata leave no choice, so that grounding decides every atom.
+    """
+    if not atom.is_fact:
+        raise InternalError(f"grounding left `{atom.symbol}` open")
+    return atom.symbol.arguments
+
+
+def row_symbols(layout: Layout, row: Row, encoding: Encoding | Table) -> tuple[clingo.Symbol, ...]:
+    """The arguments of the atom of a row."""
+    symbol = encoding.symbol if isinstance(encoding, Encoding) else encoding.add
+    first: list[clingo.Symbol] = []
+    if layout.numbered:
+        first.append(number(row.id))
+    if layout.sourced:
+        first.append(number(int(row.source)))
+    return (*first, *(symbol(row.values[column]) for column in layout.columns))
