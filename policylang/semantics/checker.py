@@ -19,12 +19,14 @@ from policylang.semantics.digests import module_info, program_digest
 from policylang.semantics.domains import Domains
 from policylang.semantics.imports import check_imports
 from policylang.semantics.lowering.limits import lower_limit
+from policylang.semantics.lowering.scenarios import Scenarios
 from policylang.semantics.lowering.statements import Lowering
 from policylang.semantics.names import ModuleNames, collect_names
 from policylang.semantics.overrides import check_overrides
 from policylang.semantics.program import Program, Rule
 from policylang.semantics.relations import declare_relations
 from policylang.semantics.safety import circular
+from policylang.semantics.scenario import Scenario
 from policylang.semantics.strata import stratify
 from policylang.semantics.world import World
 from policylang.syntax import tree
@@ -37,12 +39,13 @@ Load = Callable[[str], "tree.Module | None"]
 class CheckResult:
     """What `check` found: the program where there are no errors, and all diagnostics in source order.
 
-    `modules` are those that were checked, loaded ones included.
+    `modules` are those that were checked, loaded ones included; `scenarios` are their tests.
     """
 
     program: Program | None
     diagnostics: tuple[Diagnostic, ...]
     modules: tuple[tree.Module, ...]
+    scenarios: tuple[Scenario, ...] = ()
 
 
 def resolve_modules(modules: Sequence[tree.Module], load: Load | None) -> tuple[tree.Module, ...]:
@@ -66,27 +69,32 @@ def check(
     *,
     load: Load | None = None,
     params: Mapping[str, object] | None = None,
-    broken: Collection[str] = (),
+    lost: Collection[str] = (),
 ) -> CheckResult:
     """Check the modules of a bundle, and those that they use and `load` finds.
 
     `params` overrides values of params, by qualified name or by a bare one that only one module
-    declares, in the forms of requests. `broken` names the modules with syntax errors: what their
-    missing statements may have declared is not reported as unknown.
+    declares, in the forms of requests. `lost` are the names that statements with broken syntax would
+    have declared (`ParseResult.lost`): they are not reported as unknown.
     """
     everything = resolve_modules(modules, load)
     problems: list[Diagnostic] = []
     distinct = tuple(_distinct(everything, problems))
     names = collect_names(distinct, problems)
-    world = World(names, problems, broken=frozenset(broken))
+    world = World(names, problems, lost=frozenset(lost))
     check_imports(names, problems)
     domains = Domains(world)
     declare_relations(world, domains, params or {})
     definitions = lower_definitions(world, domains)
     rules = list(_lowered(world, domains, definitions))
     program = _program(world, distinct, definitions, rules)
+    scenarios = tuple(
+        scenario
+        for module in names.modules.values()
+        for scenario in Scenarios(world, domains, module).all()
+    )
     found = in_source_order(problems)
-    return CheckResult(None if has_errors(found) else program, found, distinct)
+    return CheckResult(None if has_errors(found) else program, found, distinct, scenarios)
 
 
 def _distinct(modules: Sequence[tree.Module], problems: list[Diagnostic]) -> Iterator[tree.Module]:

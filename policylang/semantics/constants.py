@@ -101,7 +101,7 @@ class Constants:
         quoted = _quoted(written.span)
         if isinstance(written, tree.StringLiteral) and type_ in _READERS:
             wanted = article(str(type_))
-            hint = f"write it as `{_EXAMPLES[type_]}`"
+            hint: str | None = f"write it as `{_EXAMPLES[type_]}`"
             self.problems.append(
                 codes.BAD_LITERAL.at(written.span, value=quoted, wanted=wanted, hint=hint)
             )

@@ -168,7 +168,7 @@ class Domains:
     def _symbol(self, module: ModuleNames, path: tree.Path) -> Symbol | None:
         """The enum or type that a path names."""
         found, owner = self._type_symbol(module, path)
-        if found is not None or owner is None or owner.name in self._world.broken:
+        if found is not None or owner is None or path.last.text in self._world.lost:
             return found
         known = [*owner.types, *(BUILTIN_TYPES if owner is module else ())]
         hint = did_you_mean(path.last.text, known)

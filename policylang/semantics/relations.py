@@ -308,6 +308,7 @@ def _override(world: World, overrides: Mapping[str, object]) -> None:
 
 
 def _report_override(world: World, name: str, meant: list[Param]) -> None:
+    hint: str | None
     if meant:
         hint = "write " + " or ".join(f"`{param.name}`" for param in meant)
         problem, label = f"the param `{name}` is declared by several modules", ""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Final
 
 from policylang.facts import forms
 from policylang.facts.types import (
+    DURATION,
     STRING,
     DecimalType,
     Domain,
@@ -27,7 +29,7 @@ def article(words: str) -> str:
 
 def plural(count: int, word: str) -> str:
     """`1 argument`, `2 arguments`."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    return f"{count} {word}" if abs(count) == 1 else f"{count} {word}s"
 
 
 def a_type(type_: Type) -> str:
@@ -62,9 +64,29 @@ def shown(value: Value, type_: Type) -> str:
             return "[" + ", ".join(shown(item, kind.element.type) for item in items) + "]"
         case DecimalType():
             return format(value, "f") if not isinstance(value, str) else value
+        case _ if isinstance(value, dt.timedelta):
+            return duration_words(value)
         case _:
             written = forms.to_json(value, kind)
             return f'"{written}"' if kind is STRING else _plain(written)
+
+
+_UNITS: Final = (
+    ("week", dt.timedelta(weeks=1)),
+    ("day", dt.timedelta(days=1)),
+    ("hour", dt.timedelta(hours=1)),
+    ("minute", dt.timedelta(minutes=1)),
+    ("second", dt.timedelta(seconds=1)),
+    ("millisecond", dt.timedelta(milliseconds=1)),
+)
+
+
+def duration_words(value: dt.timedelta) -> str:
+    """A duration as the language writes it, in the greatest unit that divides it: `4 hours`."""
+    for word, unit in _UNITS:
+        if value and not value % unit:
+            return plural(value // unit, word)
+    return str(forms.to_json(value, DURATION)) if value else "0 seconds"
 
 
 def _plain(written: object) -> str:

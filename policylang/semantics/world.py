@@ -27,13 +27,13 @@ class Signature:
 class World:
     """Everything declared in a bundle; filled by one pass after the other, then only read.
 
-    `broken` names the modules of which statements are missing because their syntax is wrong: that
-    a name is not declared in one of those is nothing to report.
+    `lost` are names that statements with broken syntax would have declared: that one of those is
+    not declared is nothing to report.
     """
 
     names: Names
     problems: list[Diagnostic]
-    broken: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
     aliases: dict[str, tuple[Domain, bool]] = field(default_factory=dict)
     enums: dict[str, EnumType] = field(default_factory=dict)
     relations: dict[str, Relation] = field(default_factory=dict)
@@ -62,14 +62,8 @@ class World:
         problems: list[Diagnostic] | None = None,
     ) -> None:
         """Report a name that nothing declares, unless a statement with broken syntax may have."""
-        if self._may_be_broken(module, path):
+        if any(name.text in self.lost for name in path.names):
             return
         problem = unknown_name(self.names, module, path, what, also)
         if problem is not None:
             (self.problems if problems is None else problems).append(problem)
-
-    def _may_be_broken(self, module: ModuleNames, path: tree.Path) -> bool:
-        if module.name in self.broken:
-            return True
-        imported = module.values.get(path.names[0].text)
-        return imported is not None and imported.name in self.broken

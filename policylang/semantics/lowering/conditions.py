@@ -268,7 +268,10 @@ class Conditions:
             return
         arguments = [
             self._argument(
-                scope, argument.value, known and Domain(known), f"argument {i + 1} of `{name}`"
+                scope,
+                argument.value,
+                Domain(known) if known is not None else None,
+                f"argument {i + 1} of `{name}`",
             )
             for i, (argument, known) in enumerate(zip(given, signature.types, strict=True))
         ]

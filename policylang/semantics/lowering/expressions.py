@@ -256,9 +256,9 @@ class Expressions:
             what = "the empty list"
             scope.rule.report(codes.UNKNOWN_TYPE_OF.at(node.span, what=what))
             return None
-        for item in items:
-            element = unify(element, item.type) or element
-        values: list[Value] = [item.value for item in items]
+        for constant in items:
+            element = unify(element, constant.type) or element
+        values: list[Value] = [constant.value for constant in items]
         domain = Domain(element)
         if isinstance(kind, SetType):
             return Constant(frozenset(values), SetType(domain))

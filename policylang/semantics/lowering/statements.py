@@ -278,7 +278,11 @@ class Lowering:
                 return None
             kind = wanted.get(argument.name.text)
             term = self.effect_term(
-                scope, argument.value, kind and Domain(kind), f"`{argument.name.text}`", statement
+                scope,
+                argument.value,
+                Domain(kind) if kind is not None else None,
+                f"`{argument.name.text}`",
+                statement,
             )
             if term is None:
                 return None
