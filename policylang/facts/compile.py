@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
-from policylang.facts.border import ActionPlan, Border, Clock, FactEntry, utc_now
+from policylang.facts.border import Border, utc_now
+from policylang.facts.express import Express
 from policylang.facts.history import HistoryReader
+from policylang.facts.plans import ActionPlan, Clock, FactEntry, GroupView, Surroundings
 from policylang.facts.reference import ReferenceData
 from policylang.facts.refs import references_of
 from policylang.facts.rows import RelationReader
@@ -39,10 +41,16 @@ def compile_border(
         for name in entries
         if entries[name].relation.kind is RelationKind.ACTION
     }
+    express = {
+        name: Express(plan, tuple(reference.relations))
+        for name, plan in plans.items()
+        if plan.action.relation.minimum_source is Source.MODEL
+    }
     by_name = {short: plans[long[0]] for short, long in names.items() if len(long) == 1}
     approval = schema.relations.get("approval")
     reader = RelationReader(approval) if approval is not None else None
-    return Border(schema, reference, by_name, names, reader, clock)
+    around = Surroundings(schema, reference, reference.digests, reader, clock)
+    return Border(around, by_name, express, names)
 
 
 def _names(schema: Schema, kind: RelationKind) -> dict[str, tuple[str, ...]]:
@@ -137,8 +145,8 @@ def _fact_names(
     return facts, ambiguous
 
 
-def _groups(action: Relation, schema: Schema) -> Iterator[tuple[str, tuple[int, ...], Unfolding]]:
+def _groups(action: Relation, schema: Schema) -> Iterator[GroupView]:
     for group in schema.relations.values():
         if group.kind is RelationKind.GROUP and action.name in group.members:
             positions = tuple(action.position(column.name) for column in group.columns)
-            yield group.name, positions, Unfolding(group, schema.relations)
+            yield GroupView(group.name, positions, Unfolding(group, schema.relations))

@@ -29,9 +29,7 @@ from policylang.facts.types import (
     base,
 )
 
-_NOT_AN_OBJECT: Final = frozenset(
-    {"model_type", "model_attributes_type", "mapping_type", "dict_type"}
-)
+_NOT_DECLARED: Final = frozenset({"unexpected_keyword_argument", "invalid_key"})
 
 
 def escaped(step: object) -> str:
@@ -73,7 +71,7 @@ def _problem_of(detail: ErrorDetails, columns: Sequence[Field], path: str, point
         field = next((f for f in fields if f.name == step), None)
         if isinstance(step, int) and domain is not None:
             domain = _element(domain)
-        elif field is None or kind in ("extra_forbidden", "invalid_key"):
+        elif field is None or kind in _NOT_DECLARED:
             return problem(codes.UNKNOWN_FIELD, path, pointer, hint=nearest(step, fields))
         else:
             domain, secret = field.domain, secret or field.secret

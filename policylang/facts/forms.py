@@ -185,30 +185,40 @@ def _int_hint(given: object) -> str | None:
     return None
 
 
-def decimal_reader(domain: Domain, scale: int) -> Reader:
+def decimal_reader(domain: Domain, scale: int, otherwise: Reader | None = None) -> Reader:
     """Reads exact decimals: text with at most `scale` places, ints, decimals, and floats that are exact.
 
     A float stands for the shortest decimal that reads as it, as Python prints it. That is what was
-    written where it has no more than `FLOAT_DIGITS` digits; with more it is refused.
+    written where it has no more than `FLOAT_DIGITS` digits; with more it is refused. `otherwise` reads the text
+    that is no plain number.
     """
-    limit = Decimal(10) ** (MAX_DIGITS - scale)
-    low, high = _decimal(domain.low), _decimal(domain.high)
     quantum = Decimal(1).scaleb(-scale)
+    largest = Decimal(10) ** (MAX_DIGITS - scale) - quantum
+    low = -largest if domain.low is None else max(-largest, _decimal(domain.low))
+    high = largest if domain.high is None else min(largest, _decimal(domain.high))
     zero = Decimal(0).quantize(quantum)
     places = rf"(?:\.[0-9]{{1,{scale}}})?" if scale else ""
-    is_plain = re.compile(rf"-?(?:0|[1-9][0-9]{{0,{MAX_DIGITS}}}){places}").fullmatch
+    is_plain = re.compile(rf"-?(?:0|[1-9][0-9]{{0,{MAX_DIGITS - 1}}}){places}").fullmatch
+    point = -scale - 1 if scale else 1_000_000
 
     def read(given: object) -> Any:
         if type(given) is str:
             if is_plain(given) is None:
+                if otherwise is not None:
+                    return otherwise(given)
                 raise _unfit_number(given)
             number = Decimal(given)
+            if low <= number <= high:
+                # A text with all its places has the declared exponent already.
+                fitted = given[point : point + 1 or None] == "."
+                return (number if fitted else number.quantize(quantum, context=_EXACT)) or zero
+        elif isinstance(given, str):
+            return read(str.__str__(given))
         else:
             number = _exact_number(given)
-        if (low is not None and number < low) or (high is not None and number > high):
-            raise Unfit(codes.OUT_OF_RANGE)
-        if not -limit < number < limit:
-            raise Unfit(codes.TOO_MANY_DIGITS)
+        if not low <= number <= high:
+            beyond = not -largest <= number <= largest
+            raise Unfit(codes.TOO_MANY_DIGITS if beyond else codes.OUT_OF_RANGE)
         try:
             return number.quantize(quantum, context=_EXACT) or zero
         except Inexact:
@@ -228,8 +238,8 @@ def read_free_decimal(given: object) -> Decimal:
     return number or Decimal(0)
 
 
-def _decimal(bound: Value | None) -> Decimal | None:
-    return None if bound is None else Decimal(bound)  # type: ignore[arg-type]
+def _decimal(bound: Value) -> Decimal:
+    return Decimal(bound)  # type: ignore[arg-type]
 
 
 def _exact_number(given: object) -> Decimal:
@@ -275,11 +285,13 @@ def _unfit_number(given: str) -> Unfit:
 
 _Day = TypeVar("_Day", dt.date, dt.time, dt.datetime)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TIME: Final = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.([0-9]{1,6}))?)?")
-_DATETIME: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
-    r"(?:Z|[+-][0-9]{2}:[0-9]{2})"
-)
+_CLOCK: Final = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
+_TIME: Final = re.compile(_CLOCK)
+_DATETIME: Final = re.compile(rf"{_DATE.pattern}T{_CLOCK}(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])")
+_SECONDS_IN_UTC: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}Z"
+).fullmatch
+"""The usual form, which needs no more than one look."""
 _ZONELESS: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
 )
@@ -309,6 +321,8 @@ def read_time(given: object) -> dt.time:
 
 def read_datetime(given: object) -> dt.datetime:
     """A time in UTC from `2026-11-20T09:00:00Z`, from another offset, or a `datetime` with a zone."""
+    if type(given) is str and _SECONDS_IN_UTC(given) is not None:
+        return _calendar(dt.datetime.fromisoformat, given)
     if isinstance(given, dt.datetime):
         if type(given) is dt.datetime:
             return _to_utc(given)

@@ -168,7 +168,9 @@ def _time(given: Any, i: int) -> dt.datetime:
     try:
         return read_datetime(given)
     except Unfit as unfit:
-        raise _IncompleteError(unfit_problem(unfit, given, Domain(DATETIME), path, pointer)) from None
+        raise _IncompleteError(
+            unfit_problem(unfit, given, Domain(DATETIME), path, pointer)
+        ) from None
 
 
 def _fact(entry: Mapping[str, Any], relation: Any) -> tuple[Any, str]:

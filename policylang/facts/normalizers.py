@@ -426,9 +426,20 @@ _add(
 
 # --- dates ----------------------------------------------------------------------------------------------
 
-_MONTHS: Final = (
-    ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
-)
+_MONTHS: Final = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 _DAYS: Final = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 _MONTH: Final = {m: i for i, name in enumerate(_MONTHS, 1) for m in (name, name[:3])} | {"sept": 9}
 _DAY: Final = {d: i for i, name in enumerate(_DAYS) for d in (name, name[:3])}

@@ -64,6 +64,13 @@ def _normalizing(domain: Domain, names: tuple[str, ...], strict: Reader) -> Read
     from_text = text_reader(domain)
     strict_first = keeps_strict_forms(domain, names)
 
+    def otherwise(given: str) -> Any:
+        text = rewrite(given)
+        return None if text is None else from_text(text)
+
+    if strict_first and isinstance(domain.type, DecimalType) and domain.type.scale is not None:
+        return forms.decimal_reader(domain, domain.type.scale, otherwise)
+
     def read(given: object) -> Any:
         if not isinstance(given, str):
             return strict(given)
@@ -72,8 +79,7 @@ def _normalizing(domain: Domain, names: tuple[str, ...], strict: Reader) -> Read
                 return strict(given)
             except Unfit:
                 pass
-        text = rewrite(given)
-        return None if text is None else from_text(text)
+        return otherwise(given)
 
     return read
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
@@ -22,6 +23,7 @@ from policylang.facts.reading import (
 from policylang.facts.rejection import MOST_PROBLEMS, Problem
 from policylang.facts.schema import Relation
 from policylang.facts.types import (
+    DecimalType,
     Domain,
     EnumType,
     Field,
@@ -30,10 +32,14 @@ from policylang.facts.types import (
     RefType,
     SetType,
 )
-from policylang.facts.validators import row_schema
+from policylang.facts.validators import UNGIVEN, row_schema
 from policylang.facts.values import MISSING, Missing, Value
 
 Values: TypeAlias = "tuple[Value | Missing, ...]"
+
+
+Validated: TypeAlias = "tuple[dict[str, Any], None]"
+"""What pydantic makes of a row: its values by name, and nothing."""
 
 
 class Findings:
@@ -46,6 +52,14 @@ class Findings:
         self.more = 0
         self.changes: list[Change] = []
         self.defaults: list[Cell] = []
+
+    def noted(self) -> tuple[tuple[Change, ...], tuple[Cell, ...]]:
+        """The changes and the defaults, in the order of relations and rows by name."""
+        if len(self.changes) > 1:
+            self.changes.sort(key=lambda change: (_place(change.cell), change.place))
+        if len(self.defaults) > 1:
+            self.defaults.sort(key=_place)
+        return tuple(self.changes), tuple(self.defaults)
 
     def refuse(self, problem: Problem) -> None:
         """Take up one problem."""
@@ -61,42 +75,54 @@ class Findings:
         self.more += count - len(taken)
 
 
+def _place(cell: Cell) -> tuple[str, int, str]:
+    return cell.relation, cell.row, cell.column
+
+
 class RelationReader:
     """The compiled reader of one relation's rows."""
 
     __slots__ = (
         "_columns",
+        "_is_simple",
         "_normalizing",
-        "_optional",
         "_row",
         "_rows",
-        "_with_default",
+        "_special",
+        "_ungiven",
         "relation",
+        "schema",
     )
 
     def __init__(self, relation: Relation) -> None:
-        row = row_schema(relation.columns)
         self.relation = relation
+        self.schema = row_schema(relation.columns)
         self._columns = relation.columns
-        self._row = SchemaValidator(row).validate_python
-        self._rows = SchemaValidator(core_schema.list_schema(row, strict=True)).validate_python
-        self._optional = tuple(i for i, c in enumerate(self._columns) if c.optional)
-        self._with_default = frozenset(c.name for c in self._columns if c.default is not MISSING)
-        self._normalizing = tuple(
-            (i, c) for i, c in enumerate(self._columns) if may_change(c.domain)
+        self._row = SchemaValidator(self.schema).validate_python
+        rows = core_schema.list_schema(self.schema, strict=True)
+        self._rows = SchemaValidator(rows).validate_python
+        self._special = tuple(
+            i for i, c in enumerate(self._columns) if c.optional or c.default is not MISSING
         )
+        self._ungiven = tuple(Cell(relation.name, 0, column.name) for column in relation.columns)
+        self._normalizing = tuple(
+            (i, c, isinstance(c.domain.type, DecimalType))
+            for i, c in enumerate(self._columns)
+            if may_change(c.domain)
+        )
+        self._is_simple = not self._special and not self._normalizing
 
     def one(
         self, given: Any, number: int, path: str, pointer: str, found: Findings
     ) -> Values | None:
         """The values of one row, or None where it is refused."""
         try:
-            fields, _, names = self._row(given)
+            validated = self._row(given)
         except ValidationError as error:
             problems = problems_of(error, self._columns, path, pointer)
             found.refuse_all(problems, error.error_count())
             return None
-        return self._finished(fields, names, given, number, found)
+        return self.finished(validated, given, number, found)
 
     def many(self, given: Any, path: str, pointer: str, found: Findings) -> list[Values] | None:
         """The values of a list of rows, or None where one is refused."""
@@ -109,31 +135,43 @@ class RelationReader:
             else:
                 found.refuse(not_an_object(given, path, pointer))
             return None
+        return self.all_finished(validated, given, found)
+
+    def all_finished(self, validated: list[Validated], given: Any, found: Findings) -> list[Values]:
+        """The values of validated rows; `given` is what they were validated from."""
+        if self._is_simple:
+            return [tuple(row[0].values()) for row in validated]
         return [
-            self._finished(fields, names, raw, number, found)
-            for number, ((fields, _, names), raw) in enumerate(zip(validated, given, strict=True))
+            self.finished(row, given[number], number, found) for number, row in enumerate(validated)
         ]
 
-    def _finished(
-        self, fields: dict[str, Any], names: set[str], given: Any, number: int, found: Findings
-    ) -> Values:
-        values: tuple[Any, ...] = tuple(fields.values())
-        for i in self._optional:
-            if values[i] is None:
-                values = tuple(MISSING if value is None else value for value in values)
+    def finished(self, validated: Validated, given: Any, number: int, found: Findings) -> Values:
+        """The values of one validated row, its changes and defaults noted in `found`."""
+        values = tuple(validated[0].values())
+        for i in self._special:
+            if values[i] is None or values[i] is UNGIVEN:
+                values = self._completed(values, number, found)
                 break
-        if self._with_default and not self._with_default <= names:
-            found.defaults += (
-                Cell(self.relation.name, number, c.name)
-                for c in self._columns
-                if c.name in self._with_default and c.name not in names
-            )
-        for i, column in self._normalizing:
-            raw = given.get(column.name)
-            if raw is not None and raw != values[i]:
-                cell = Cell(self.relation.name, number, column.name)
-                found.changes += changes(raw, values[i], column.domain, cell, "")
+        for i, column, is_decimal in self._normalizing:
+            raw, value = given.get(column.name), values[i]
+            # A text that reads as itself was not changed: this is the usual case, and it is cheap.
+            if raw is None or raw == value or (is_decimal and raw == str(value)):
+                continue
+            cell = Cell(self.relation.name, number, column.name)
+            found.changes += changes(raw, value, column.domain, cell, "")
         return values
+
+    def _completed(self, values: tuple[Any, ...], number: int, found: Findings) -> Values:
+        """The values with nulls as missing and what was not given as its default."""
+        complete = list(values)
+        for i in self._special:
+            if complete[i] is None:
+                complete[i] = MISSING
+            elif complete[i] is UNGIVEN:
+                complete[i] = self._columns[i].default
+                cell = self._ungiven[i]
+                found.defaults.append(cell if number == 0 else replace(cell, row=number))
+        return tuple(complete)
 
 
 # --- what normalizers changed ---------------------------------------------------------------------------

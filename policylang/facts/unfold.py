@@ -8,9 +8,9 @@ from typing import Any
 
 from policylang.facts.factset import Row
 from policylang.facts.order import value_key
-from policylang.facts.schema import Relation, RelationKind
-from policylang.facts.types import ListType, SetType
-from policylang.facts.values import MISSING, Record
+from policylang.facts.schema import Relation, RelationKind, Source
+from policylang.facts.types import ListType, RecordType, SetType
+from policylang.facts.values import MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,12 @@ class Unfolding:
         """Add the ITEMS rows of these rows; ids count over all rows of the root, in their order."""
         found: dict[str, list[Row]] = {}
         for row in rows:
-            leading = () if self._key is None else (row.values[self._key],)
+            values = row.values
+            leading = () if self._key is None else (values[self._key],)
             for level in self._levels:
-                _unfold(level, row.values[level.column], leading, row, found)
+                value = values[level.column]
+                if value and value is not MISSING:
+                    _unfold(level, value, leading, row.source, found)
         for name, items in found.items():
             into[name] = tuple(items)
 
@@ -63,7 +66,7 @@ def _levels(parent: str, root: Relation, relations: Mapping[str, Relation]) -> I
             name=relation.name,
             column=column - own,
             is_list=isinstance(kind, ListType),
-            is_record=hasattr(kind.element.type, "fields"),
+            is_record=isinstance(kind.element.type, RecordType),
             below=below,
         )
 
@@ -80,20 +83,25 @@ def _own_columns(name: str, root: Relation, relations: Mapping[str, Relation]) -
         if c.name == relation.parent_field and isinstance(c.domain.type, ListType | SetType)
     )
     assert isinstance(kind, ListType | SetType)
-    fields = getattr(kind.element.type, "fields", None)
-    return len(relation.columns) - (1 if fields is None else len(fields))
+    element = kind.element.type
+    own = len(element.fields) if isinstance(element, RecordType) else 1
+    return len(relation.columns) - own
 
 
 def _unfold(
-    level: _Level, value: Any, leading: tuple[Any, ...], row: Row, found: dict[str, list[Row]]
+    level: _Level,
+    value: Any,
+    leading: tuple[Any, ...],
+    source: Source,
+    found: dict[str, list[Row]],
 ) -> None:
-    if value is MISSING or not value:
-        return
     rows = found.setdefault(level.name, [])
-    items = value if level.is_list else sorted(value, key=value_key)
+    items = value if level.is_list or len(value) == 1 else sorted(value, key=value_key)
     for index, item in enumerate(items, 1):
-        own = item.values if isinstance(item, Record) else (item,)
+        own = item.values if level.is_record else (item,)
         position = (index,) if level.is_list else ()
-        rows.append(Row(len(rows), (*leading, *position, *own), row.source))
+        rows.append(Row(len(rows), (*leading, *position, *own), source))
         for below in level.below:
-            _unfold(below, own[below.column], (*leading, index), row, found)
+            inner = own[below.column]
+            if inner and inner is not MISSING:
+                _unfold(below, inner, (*leading, index), source, found)

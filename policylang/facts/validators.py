@@ -1,13 +1,14 @@
 """Domains compiled to pydantic-core: the same language as `policylang.facts.reading`, checked in Rust.
 
 What pydantic checks exactly and strictly (Bool, Int, String, plain enums, collections, records) it
-checks; the rest are the readers of `reading`, called as plain validators. Optional values come out as None.
+checks; the rest are the readers of `reading`, called as plain validators. What may be missing and is given as null comes out as None.
 """
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from pydantic_core import CoreSchema, core_schema
 
@@ -29,22 +30,34 @@ from policylang.facts.values import MISSING, Record
 NO_NUL = r"^[^\x00]*$"
 
 
+class Ungiven(enum.Enum):
+    """What stands in a validated row for a field that gets its default."""
+
+    UNGIVEN = "ungiven"
+
+
+UNGIVEN: Final = Ungiven.UNGIVEN
+
+
 def row_schema(columns: Sequence[Field]) -> CoreSchema:
-    """Validates an object with exactly these fields: gives (values by name in order, None, names given)."""
-    fields = {column.name: core_schema.model_field(_field_schema(column)) for column in columns}
-    return core_schema.model_fields_schema(fields, extra_behavior="forbid")
+    """Validates an object with exactly these fields: gives (values by name in their order, None).
+
+    A field with a default that is not given comes out as `UNGIVEN`.
+    """
+    fields = [core_schema.dataclass_field(c.name, _field_schema(c, UNGIVEN)) for c in columns]
+    return core_schema.dataclass_args_schema("row", fields, extra_behavior="forbid")
 
 
-def _field_schema(field: Field) -> CoreSchema:
+def _field_schema(field: Field, ungiven: Any) -> CoreSchema:
     schema = domain_schema(field.domain)
     if field.optional:
         schema = core_schema.nullable_schema(schema)
     elif "nulls" in normalizers_of(field.domain):
         schema = core_schema.no_info_after_validator_function(_refuse_none, schema)
     if field.default is not MISSING:
-        return core_schema.with_default_schema(schema, default=field.default)
+        return core_schema.with_default_schema(schema, default=ungiven)
     if field.optional:
-        return core_schema.with_default_schema(schema, default=None)
+        return core_schema.with_default_schema(schema, default=MISSING)
     return schema
 
 
@@ -124,17 +137,14 @@ def _enum_schema(type_: EnumType, domain: Domain) -> CoreSchema:
 
 
 def _record_schema(fields: tuple[Field, ...]) -> CoreSchema:
-    optional = tuple(field.optional for field in fields)
+    members = [core_schema.dataclass_field(f.name, _field_schema(f, f.default)) for f in fields]
+    row = core_schema.dataclass_args_schema("record", members, extra_behavior="forbid")
+    optional = tuple(i for i, field in enumerate(fields) if field.optional)
 
-    def record(validated: tuple[dict[str, Any], None, set[str]]) -> Record:
-        values = validated[0].values()
-        if None not in optional_values(values):
-            return Record(tuple(values))
-        return Record(tuple(MISSING if value is None else value for value in values))
+    def record(validated: tuple[dict[str, Any], None]) -> Record:
+        values = tuple(validated[0].values())
+        if any(values[i] is None for i in optional):
+            values = tuple([MISSING if value is None else value for value in values])
+        return Record(values)
 
-    def optional_values(values: Any) -> list[Any]:
-        return [
-            value for value, may_be_missing in zip(values, optional, strict=True) if may_be_missing
-        ]
-
-    return core_schema.no_info_after_validator_function(record, row_schema(fields))
+    return core_schema.no_info_after_validator_function(record, row)

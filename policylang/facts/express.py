@@ -1,0 +1,186 @@
+"""The short way through the border: one compiled validator for the whole request of an action.
+
+It takes the requests in which every fact stands under its plain name and none says where it comes from.
+Whatever it does not take, valid or not, goes the whole way; what it takes, it reads as that would.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic_core import CoreSchema, SchemaValidator, ValidationError, core_schema
+
+from policylang.facts.checks import check_references
+from policylang.facts.factset import FactSet, Row
+from policylang.facts.forms import read_datetime
+from policylang.facts.plans import ActionPlan, FactEntry, Surroundings
+from policylang.facts.rows import Findings, RelationReader
+from policylang.facts.schema import Source
+from policylang.facts.unfold import Unfolding
+
+_BESIDE: Final = ("decisions", "history", "approvals")
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One fact of a request, as the short way reads it."""
+
+    name: str
+    relation: str
+    reader: RelationReader
+    unfolding: Unfolding | None
+    many: bool
+    key: int | None
+
+
+class Express:
+    """The compiled short way for the requests of one action."""
+
+    __slots__ = ("_action", "_agent", "_facts", "_needed", "_plan", "_unfold_action", "_validate")
+
+    def __init__(self, plan: ActionPlan, held: Sequence[str]) -> None:
+        named = {name: entry for name, entry in plan.facts.items() if _is_plain(name, entry, held)}
+        self._plan = plan
+        self._action = plan.action.relation.name
+        self._agent = _part("agent", named.pop("agent")) if _is_one(named.get("agent")) else None
+        self._facts = tuple(_part(name, entry) for name, entry in named.items())
+        self._needed = frozenset(relation.name for relation in plan.needed)
+        self._unfold_action = plan.action.unfolding or None
+        self._validate = SchemaValidator(self._schema()).validate_python
+
+    def _schema(self) -> CoreSchema:
+        entry = self._plan.action
+        facts = _object({part.name: _part_schema(part) for part in self._facts})
+        fields = {
+            "action": core_schema.any_schema(),
+            "args": entry.reader.schema,
+            "facts": facts,
+            "now": core_schema.no_info_plain_validator_function(read_datetime),
+            **dict.fromkeys(_BESIDE, core_schema.any_schema()),
+        }
+        if self._agent is not None:
+            fields["agent"] = self._agent.reader.schema
+        return _object(fields)
+
+    def validate(self, request: dict[Any, Any], around: Surroundings) -> FactSet | None:
+        """The facts of a request, or None where it has to go the whole way."""
+        try:
+            fields = self._validate(request)
+        except ValidationError:
+            return None
+        args = fields.get("args")
+        if args is None or any(map(fields.get, _BESIDE)):
+            return None
+        found = Findings()
+        now = fields["now"] if "now" in fields else around.clock()
+        rows: dict[str, tuple[Row, ...]] = {"now": (Row(0, (now,), Source.SYSTEM),)}
+        self._add_action(args, request["args"], rows, found)
+        if self._agent is not None and "agent" in fields:
+            _add_one(self._agent, fields["agent"], request["agent"], rows, found)
+        if "facts" in fields and not self._add_facts(
+            fields["facts"], request["facts"], rows, found
+        ):
+            return None
+        return self._facts_of(rows, found, now, around)
+
+    def _add_facts(
+        self, facts: dict[str, Any], given: Any, rows: dict[str, tuple[Row, ...]], found: Findings
+    ) -> bool:
+        """Add the rows of all facts; False where two of one fact have one key."""
+        for part in self._facts:
+            name = part.name
+            if name in facts:
+                if not part.many:
+                    _add_one(part, facts[name], given[name], rows, found)
+                elif not _add_many(part, facts[name], given[name], rows, found):
+                    return False
+        return True
+
+    def _facts_of(
+        self,
+        rows: dict[str, tuple[Row, ...]],
+        found: Findings,
+        now: dt.datetime,
+        around: Surroundings,
+    ) -> FactSet | None:
+        if not self._needed <= rows.keys():
+            return None
+        for history in self._plan.histories:
+            rows[history.relation] = ()
+        if self._plan.referring:
+            check_references(self._plan.referring, rows, around, found)
+            if found.problems:
+                return None
+        changes, defaults = found.noted()
+        return FactSet(self._action, now, rows, around.digests, changes, defaults)
+
+    def _add_action(
+        self, validated: Any, given: Any, rows: dict[str, tuple[Row, ...]], found: Findings
+    ) -> None:
+        values = self._plan.action.reader.finished(validated, given, 0, found)
+        row = Row(0, values, Source.MODEL)
+        rows[self._action] = own = (row,)
+        if self._unfold_action is not None:
+            self._unfold_action(own, rows)
+        for group in self._plan.groups:
+            group.add(row, rows)
+
+
+def _is_plain(name: str, entry: FactEntry, held: Sequence[str]) -> bool:
+    return name == entry.relation.bare_name and entry.relation.name not in held
+
+
+def _is_one(entry: FactEntry | None) -> bool:
+    return entry is not None and not entry.many
+
+
+def _object(fields: dict[str, CoreSchema]) -> CoreSchema:
+    """An object with any of these fields: gives those that are there."""
+    optional = {
+        name: core_schema.typed_dict_field(schema, required=False)
+        for name, schema in fields.items()
+    }
+    return core_schema.typed_dict_schema(optional, extra_behavior="forbid", total=False)
+
+
+def _part(name: str, entry: FactEntry) -> _Part:
+    return _Part(
+        name,
+        entry.relation.name,
+        entry.reader,
+        entry.unfolding or None,
+        entry.many,
+        entry.relation.key,
+    )
+
+
+def _part_schema(part: _Part) -> CoreSchema:
+    row = part.reader.schema
+    return core_schema.list_schema(row, strict=True) if part.many else row
+
+
+def _add_one(
+    part: _Part, validated: Any, given: Any, rows: dict[str, tuple[Row, ...]], found: Findings
+) -> None:
+    values = part.reader.finished(validated, given, 0, found)
+    rows[part.relation] = own = (Row(0, values, Source.SYSTEM),)
+    if part.unfolding is not None:
+        part.unfolding(own, rows)
+
+
+def _add_many(
+    part: _Part, validated: Any, given: Any, rows: dict[str, tuple[Row, ...]], found: Findings
+) -> bool:
+    """Add the rows of a fact; False where two have one key."""
+    values = part.reader.all_finished(validated, given, found)
+    own = tuple([Row(i, row, Source.SYSTEM) for i, row in enumerate(values)])
+    key = part.key
+    if key is not None and len(own) > 1 and len({row.values[key] for row in own}) < len(own):
+        return False
+    rows[part.relation] = own
+    if part.unfolding is not None:
+        part.unfolding(own, rows)
+    return True
