@@ -26,7 +26,7 @@ FAILED_WORD: Final = "(no value)"
 SECRET_WORD: Final = "(secret)"
 """What a sentence shows for a value of a secret field."""
 
-Writer: TypeAlias = Callable[[Value | Missing | CalculationFailure, Type], str]
+Writer: TypeAlias = "Callable[[Value | Missing | CalculationFailure, Type], str]"
 
 
 def said(value: Value | Missing | CalculationFailure, type_: Type) -> str:
