@@ -42,16 +42,23 @@ def command(ctx: click.Context, paths: tuple[str, ...], as_json: bool) -> None:
 
 
 def _checked(paths: tuple[str, ...]) -> tuple[list[Diagnostic], int]:
-    from policylang.syntax import parse, read_source
+    from policylang.bundle.sources import read_modules
+    from policylang.semantics.checker import check
+    from policylang.syntax import parse
 
     diagnostics: list[Diagnostic] = []
-    for path in paths:
-        source = read_source(path)
+    modules, lost = [], set()
+    for source in read_modules(*paths):
         if isinstance(source, Diagnostic):
             diagnostics.append(source)
-        else:
-            diagnostics.extend(parse(source).diagnostics)
-    return diagnostics, len(paths)
+            continue
+        parsed = parse(source)
+        diagnostics.extend(parsed.diagnostics)
+        lost |= parsed.lost
+        if parsed.module is not None:
+            modules.append(parsed.module)
+    diagnostics.extend(check(modules, lost=lost).diagnostics)
+    return diagnostics, len(modules)
 
 
 def _write(diagnostics: list[Diagnostic], files: int) -> None:
