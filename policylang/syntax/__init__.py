@@ -7,5 +7,13 @@ result.module, result.diagnostics
 
 from policylang.syntax.files import decode_source, read_source
 from policylang.syntax.parser import ParseResult, parse
+from policylang.syntax.printer import format_module, format_source
 
-__all__ = ["ParseResult", "decode_source", "parse", "read_source"]
+__all__ = [
+    "ParseResult",
+    "decode_source",
+    "format_module",
+    "format_source",
+    "parse",
+    "read_source",
+]

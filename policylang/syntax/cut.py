@@ -34,7 +34,47 @@ STARTERS = frozenset(
     ]
 )
 _UNFINISHED = frozenset(
-    ["IF", "AND", "OR", "NOT", "COMPARE", "PLUS", "MINUS", "STAR", "SLASH", "IN", "HAS", "LIKE", "IS", "FOR", "ON", "SET", "ALLOW", "DENY", "COMMA", "ASSIGN", "COLON", "DOT", "PER", "TO", "BY", "AS", "OVERRIDES", "BECAUSE", "FROM", "REF", "WHEN", "EXPECT", "NORMALIZE", "READS", "DEFAULT", "REQUIRE", "OBLIGE", "GROUP", "AT"]
+    [
+        "IF",
+        "AND",
+        "OR",
+        "NOT",
+        "COMPARE",
+        "PLUS",
+        "MINUS",
+        "STAR",
+        "SLASH",
+        "IN",
+        "HAS",
+        "LIKE",
+        "IS",
+        "FOR",
+        "ON",
+        "SET",
+        "ALLOW",
+        "DENY",
+        "COMMA",
+        "ASSIGN",
+        "COLON",
+        "DOT",
+        "PER",
+        "TO",
+        "BY",
+        "AS",
+        "OVERRIDES",
+        "BECAUSE",
+        "FROM",
+        "REF",
+        "WHEN",
+        "EXPECT",
+        "NORMALIZE",
+        "READS",
+        "DEFAULT",
+        "REQUIRE",
+        "OBLIGE",
+        "GROUP",
+        "AT",
+    ]
 )
 _CLOSES = {"RPAR": "LPAR", "RBRACE": "LBRACE", "RSQB": "LSQB"}
 _OPENING = frozenset(_CLOSES.values())

@@ -153,7 +153,7 @@ class _Reader:
             return "QUANTIFIER"
         if previous == "DATETIME" and word in _OUTCOMES and not self._ahead(_item_ahead, end):
             return "CALL_OUTCOME"
-        if word == "earlier" and previous != "DOT" and self._name_ahead(end):
+        if word == "earlier" and previous not in ("DOT", "USE") and self._name_ahead(end):
             return "EARLIER"
         return "NAME"
 
