@@ -27,7 +27,7 @@ from policylang.errors import InternalError
 from policylang.evaluate.calculate import conform
 from policylang.evaluate.exact import CalculationFailure
 from policylang.evaluate.firings import Failure, Firing
-from policylang.facts.factset import FactSet, Row
+from policylang.facts.factset import Cell, Change, FactSet, Row
 from policylang.facts.forms import to_json, write_datetime, write_duration
 from policylang.facts.order import value_key
 from policylang.facts.schema import Relation, Schema, Source
@@ -122,7 +122,8 @@ def _module(module: ModuleInfo) -> dict[str, Any]:
 
 
 def _error(failure: Failure) -> dict[str, Any]:
-    return _present(code=failure.code, message=failure.message, rule=failure.rule)
+    rule = {"rule": failure.rule} if failure.rule else {}
+    return {"code": failure.code, "message": failure.message, **rule}
 
 
 def plain(value: Value) -> Json:
@@ -185,7 +186,8 @@ def typed(value: Value, type_: Type) -> Json:
 def facts_to_json(facts: FactSet, schema: Schema) -> dict[str, Any]:
     """Everything that a decision read of its request, so that it can be decided again from this alone.
 
-    Rows stand in their order, which is their identity; a source is written where it is not `system`.
+    Rows stand in their order, which is their identity; a source is written where it is not `system`. What
+    the border made of a text on its way in, and where it put a default, is told beside the rows.
     """
     rows = {
         name: [_row(row, schema.relations[name]) for row in facts.rows[name]]
@@ -197,7 +199,24 @@ def facts_to_json(facts: FactSet, schema: Schema) -> dict[str, Any]:
         now=write_datetime(facts.now),
         rows={name: given for name, given in rows.items() if given},
         reference={name: facts.reference[name] for name in sorted(facts.reference)},
+        changes=[_change(change) for change in facts.changes],
+        defaults=[_cell(cell) for cell in facts.defaults],
+        asked=list(facts.asked),
     )
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    return {"relation": cell.relation, "row": cell.row, "column": cell.column}
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        **_cell(change.cell),
+        **_present(place=change.place),
+        "received": change.received,
+        **({} if isinstance(change.became, Missing) else {"became": plain(change.became)}),
+        "by": list(change.by),
+    }
 
 
 def _row(row: Row, relation: Relation) -> dict[str, Any]:
