@@ -21,7 +21,7 @@ POLICY = ROOT / "examples" / "retail_support"
 #: Of the 176 right writes, tasks 64 and 105 hold one each that their own records do not permit.
 PERMITTED = 174
 
-NOT_VALID = {"invalid_facts", "needs_facts", "unknown_action"}
+NOT_VALID = frozenset({"bad_request", "invalid_facts", "needs_facts", "unknown_action"})
 
 
 class Clock:

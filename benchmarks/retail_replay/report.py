@@ -47,8 +47,8 @@ class Part:
 
     @property
     def blocked_in_success(self) -> tuple[Blocked, ...]:
-        """Writes that were made in runs of full score and may not be made."""
-        return tuple(one for one in self.blocked_writes if one.made and succeeded(one))
+        """Writes in runs of full score that may not be made, those included that the tool refused."""
+        return tuple(one for one in self.blocked_writes if succeeded(one))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,9 @@ class Report:
 
     def as_json(self) -> dict[str, object]:
         """The report as JSON values."""
-        return {"form": 1, **asdict(self), "per_second": round(self.per_second, 1)}
+        success = [asdict(one) for one in self.runs.blocked_in_success]
+        speed = round(self.per_second, 1)
+        return {"form": 1, **asdict(self), "blocked_in_success": success, "per_second": speed}
 
     @property
     def per_second(self) -> float:
@@ -165,8 +167,12 @@ def _lines(report: Report) -> Iterator[str]:
     yield "  (made: the recorded tool did it all the same; else it answered with an error too)"
     yield ""
     yield f"permitted writes that the recorded tool refused   {report.runs.permitted_but_not_made}"
-    yield "blocked writes that were made in runs of full score"
-    yield from _calls(report.runs.blocked_in_success)
+    success = report.runs.blocked_in_success
+    made = [one for one in success if one.made]
+    yield f"blocked writes in runs of full score              {len(success)}"
+    yield f"  which the recorded tool refused as well         {len(success) - len(made)}"
+    yield f"  which it made                                   {len(made)}"
+    yield from _calls(made)
     yield ""
     yield f"{report.decisions} decisions in {report.seconds:.2f} s: {report.per_second:.0f} a second"
 

@@ -83,7 +83,8 @@ def test_what_is_blocked_in_runs_of_full_score_is_what_the_prose_forbids(
 ) -> None:
     """A successful run loses just changes after the items were changed, and an item for itself."""
     blocked = summarize([], runs, 1.0).runs.blocked_in_success
-    assert sorted((one.task, one.action, one.rules) for one in blocked) == [
+    made = sorted((one.task, one.action, one.rules) for one in blocked if one.made)
+    assert made == [
         ("111", "modify_pending_order_address", ("only_pending",)),
         ("18", "exchange_delivered_order_items", ("same_item",)),
         ("97", "modify_pending_order_address", ("only_pending",)),
