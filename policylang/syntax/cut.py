@@ -156,8 +156,9 @@ class _Cutter:
         """Close what the token closes; false where it closes nothing."""
         opening = _CLOSES[token.type]
         if not any(other.type == opening for other in self.open[-DEEPEST:]):
+            if not self.piece.doubtful:
+                self.piece.diagnostics.append(codes.UNOPENED.at(token.span, closing=token.text))
             self.piece.doubtful = True
-            self.piece.diagnostics.append(codes.UNOPENED.at(token.span, closing=token.text))
             return False
         while (last := self.open.pop()).type != opening:
             self._unclosed(last)

@@ -18,7 +18,7 @@ from policylang.diagnostics import Diagnostic, Source, Span
 from policylang.syntax import codes
 from policylang.syntax.grammar import keywords, scanner
 from policylang.syntax.literals import LITERALS
-from policylang.syntax.problems import Malformed
+from policylang.syntax.problems import MOST_DIAGNOSTICS, Malformed
 from policylang.syntax.tokens import Token
 from policylang.syntax.tree import (
     Comment,
@@ -62,7 +62,7 @@ def read_tokens(source: Source, start: int = 0, end: int | None = None) -> Token
 class _Reader:
     """The state of one reading: what was found so far, and doc comments waiting for their token."""
 
-    __slots__ = ("doc_lines", "doc_span", "end", "keywords", "result", "source", "start")
+    __slots__ = ("doc_lines", "doc_span", "end", "errors", "keywords", "result", "source", "start")
 
     def __init__(self, source: Source, start: int, end: int) -> None:
         self.source, self.start, self.end = source, start, end
@@ -70,6 +70,7 @@ class _Reader:
         self.keywords = keywords()
         self.doc_lines: list[str] = []
         self.doc_span: Span | None = None
+        self.errors = 0
 
     def read(self) -> None:
         text, match, end = self.source.text, scanner().match, self.end
@@ -106,7 +107,9 @@ class _Reader:
 
     def _report(self, *diagnostics: Diagnostic) -> None:
         """Report, and mark the statement: what stands here is a guess."""
-        self.result.diagnostics.extend(diagnostics)
+        self.errors += len(diagnostics)
+        if self.errors <= MOST_DIAGNOSTICS:
+            self.result.diagnostics.extend(diagnostics)
         for diagnostic in diagnostics:
             if diagnostic.span is not None:
                 self._add("BAD", Span(self.source, diagnostic.span.end, diagnostic.span.end))

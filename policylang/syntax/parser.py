@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from policylang.diagnostics import Diagnostic, Source, in_source_order
+from policylang.diagnostics import Diagnostic, Severity, Source, in_source_order
+from policylang.errors import InternalError
 from policylang.syntax import codes
 from policylang.syntax.cut import Piece, cut
 from policylang.syntax.files import text_problems
 from policylang.syntax.lexer import Tokens, read_tokens
+from policylang.syntax.problems import MOST_DIAGNOSTICS
 from policylang.syntax.recover import read_statement
 from policylang.syntax.tokens import Token
 from policylang.syntax.tree import Module, ModuleHeader, Name, Statement
-
-MOST_DIAGNOSTICS = 200
-"""After so many problems of one file no more of its statements are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +52,58 @@ class _Assembly:
         self.header: ModuleHeader | None = None
         self.statements: list[Statement] = []
         self.lost: set[str] = set()
+        self.errors = _count_errors(read.diagnostics)
+        self.unread = False
 
     def result(self) -> ParseResult:
         for number, piece in enumerate(cut(self.read.tokens)):
-            if len(self.diagnostics) >= MOST_DIAGNOSTICS:
-                break
-            self._take(piece, number == 0)
+            if self.errors < MOST_DIAGNOSTICS:
+                self._take(piece, number == 0)
+            else:
+                self._lose(piece)
         span = self.source.span(0, len(self.source.text))
         comments = tuple(self.read.comments)
         module = Module(span, self.header, tuple(self.statements), comments)
+        # INVARIANT: a statement is left out only with an error, or a policy would say less than written.
+        if self.unread and self.errors == 0:
+            raise InternalError(f"a statement of {self.source.name} was left out without an error")
         self.diagnostics.extend(_loose_docs(self.read.tokens))
-        return ParseResult(module, in_source_order(self.diagnostics), frozenset(self.lost))
+        return ParseResult(module, _most(self.diagnostics), frozenset(self.lost))
 
     def _take(self, piece: Piece, first: bool) -> None:
         node, diagnostics = read_statement(piece)
-        self.diagnostics.extend(diagnostics)
+        self._report(diagnostics)
         match node:
             case None:
-                self.lost.update(_declared(piece.tokens))
+                self._lose(piece)
             case ModuleHeader() if first:
                 self.header = node
             case ModuleHeader():
-                self.diagnostics.append(codes.SECOND_HEADER.at(node.span))
+                self._report([codes.SECOND_HEADER.at(node.span)])
             case _:
                 self.statements.append(node)
+
+    def _report(self, diagnostics: list[Diagnostic]) -> None:
+        self.diagnostics.extend(diagnostics)
+        self.errors += _count_errors(diagnostics)
+
+    def _lose(self, piece: Piece) -> None:
+        self.unread = True
+        self.lost.update(_declared(piece.tokens))
+
+
+def _count_errors(diagnostics: Iterable[Diagnostic]) -> int:
+    return sum(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
+
+
+def _most(diagnostics: list[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """As many as are reported of one file; a warning never takes the place of an error."""
+    ordered = sorted(in_source_order(diagnostics), key=_is_mild)
+    return in_source_order(ordered[:MOST_DIAGNOSTICS])
+
+
+def _is_mild(diagnostic: Diagnostic) -> bool:
+    return diagnostic.severity is not Severity.ERROR
 
 
 def _declared(tokens: list[Token]) -> set[str]:
