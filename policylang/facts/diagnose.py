@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 from pydantic_core import ErrorDetails, ValidationError
 
@@ -28,8 +28,6 @@ from policylang.facts.types import (
     SetType,
     base,
 )
-
-_NOT_DECLARED: Final = frozenset({"unexpected_keyword_argument", "invalid_key"})
 
 
 def escaped(step: object) -> str:
@@ -71,7 +69,7 @@ def _problem_of(detail: ErrorDetails, columns: Sequence[Field], path: str, point
         field = next((f for f in fields if f.name == step), None)
         if isinstance(step, int) and domain is not None:
             domain = _element(domain)
-        elif field is None or kind in _NOT_DECLARED:
+        elif field is None:
             return problem(codes.UNKNOWN_FIELD, path, pointer, hint=nearest(step, fields))
         else:
             domain, secret = field.domain, secret or field.secret

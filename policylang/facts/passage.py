@@ -329,7 +329,7 @@ class Passage:
                 asked.append(meant[0])
                 continue
             code = codes.AMBIGUOUS_NAME if meant else codes.UNKNOWN_DECISION
-            hint = did_you_mean(name, list(declared))
+            hint = did_you_mean(name, [d.rpartition(".")[2] for d in declared])
             found = problem(
                 code,
                 f"decisions[{i}]",
