@@ -450,7 +450,7 @@ def _like(_types: _Types, arguments: _Arguments, _result: Type) -> Value:
 
 
 def is_like(text: str, pattern: str) -> bool:
-    r"""Whether the whole text matches a pattern: `*` any text, `\*` a star, any other character itself.
+    r"""Whether the whole text matches a pattern: `*` any text, `\*` a star, `\\` a backslash, else itself.
 
     Takes time linear in both: with `*` alone, the leftmost place for each piece between stars is always
     good enough, so nothing is ever tried again.
@@ -479,12 +479,12 @@ def _split(pattern: str) -> list[str]:
         if star.group() == "*":
             pieces.append("")
         else:
-            pieces[-1] += "*"
+            pieces[-1] += star.group()[1]
     pieces[-1] += pattern[start:]
     return pieces
 
 
-_STAR: Final = re.compile(r"\\?\*")
+_STAR: Final = re.compile(r"\\[\\*]|\*")
 _pieces: Final = lru_cache(maxsize=256)(_split)
 
 

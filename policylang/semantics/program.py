@@ -92,7 +92,7 @@ class Operation(enum.Enum):
     HAS = "has"  # (Set[T] or List[T], T)
     HAS_ALL = "has all"  # (Set[T], Set[T])
     HAS_ANY = "has any"  # (Set[T], Set[T])
-    LIKE = "like"  # (String, String): `*` matches any text, `\*` a star; anchored at both ends
+    LIKE = "like"  # (String, String): `*` any text, `\*` a star, `\\` a backslash; anchored at both ends
     STARTS_WITH = "starts_with"
     ENDS_WITH = "ends_with"
     # arithmetic on numbers, dates and durations

@@ -353,8 +353,9 @@ def _members(world: World, symbol: Symbol, inside: tuple[str, ...]) -> Iterator[
         elif found.symbol.name == ANY_GROUP:
             yield from world.groups[ANY_GROUP]
         elif found.symbol.name in (*inside, symbol.name):
-            if found.symbol.name == (*inside, symbol.name)[0]:
-                _report_group_cycle(world, path, (*inside, symbol.name))
+            circle = (*inside, symbol.name)
+            if found.symbol.name == circle[0] == min(circle):
+                _report_group_cycle(world, path, circle)
         else:
             yield from _members(world, found.symbol, (*inside, symbol.name))
 

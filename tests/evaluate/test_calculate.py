@@ -383,6 +383,8 @@ class TestStrings:
             ("a.b", "a?b", False),
             ("x[1]", "x[1]", True),
             ("a\\b", "a\\b", True),
+            ("C:\\x", "C:\\\\*", True),
+            ("C:*", "C:\\\\*", False),
             ("a1b2c", "a*b*c", True),
             ("abab", "*ab*ab*", True),
             ("ab", "*ab*ab*", False),

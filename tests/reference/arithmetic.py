@@ -322,11 +322,11 @@ def _of_text(operation: Operation, text: str, other: str) -> Value | Missing:
 
 
 def like(text: str, pattern: str) -> bool:
-    r"""Whether a pattern matches a whole text: `*` any text, `\*` a star, anything else itself."""
+    r"""Whether a pattern matches a whole text: `*` any text, `\*` a star, `\\` a backslash, else itself."""
     if not pattern:
         return not text
     if pattern[0] == "*":
         return any(like(text[i:], pattern[1:]) for i in range(len(text) + 1))
-    if pattern.startswith("\\*"):
-        return text[:1] == "*" and like(text[1:], pattern[2:])
+    if pattern.startswith(("\\*", "\\\\")):
+        return text[:1] == pattern[1] and like(text[1:], pattern[2:])
     return text[:1] == pattern[0] and like(text[1:], pattern[1:])

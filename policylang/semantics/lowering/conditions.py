@@ -33,10 +33,12 @@ from policylang.semantics.lowering.expressions import (
 )
 from policylang.semantics.lowering.paths import (
     FieldPath,
+    Rows,
     arguments,
     field_path,
     is_rows,
     leading_reference,
+    read,
     report_unknown_field,
     rows_of,
 )
@@ -235,11 +237,11 @@ class Conditions:
         elif found.symbol.kind is Kind.DEFINITION and not found.rest:
             self._atom(scope, node, found, node.arguments, source)
         else:
-            relation = rows_of(scope, node.callee, found)
-            if relation is None:
+            rows = rows_of(scope, node.callee, found)
+            if rows is None:
                 scope.rule.incomplete = True
             else:
-                self._rows(scope, node, relation, source)
+                self._rows(scope, node, rows, source)
 
     def _atom(
         self,
@@ -279,13 +281,19 @@ class Conditions:
             scope.rule.stale = True
         self._emit_match(scope, found.symbol.name, arguments, node, None)
 
-    def _rows(
-        self, scope: Scope, node: tree.Call, relation: Relation, source: Source | None
-    ) -> None:
+    def _rows(self, scope: Scope, node: tree.Call, rows: Rows, source: Source | None) -> None:
+        relation = rows.relation
         placed = _placed(scope, node, relation)
         if placed is None:
             return
         arguments: list[Argument | None] = [ANY] * len(relation.columns)
+        if rows.reference is not None and rows.key is not None:
+            arguments[rows.key] = read(scope, rows.reference)
+            twice = next((argument for i, argument in placed if i == rows.key), None)
+            if twice is not None and twice.name is not None:
+                name = twice.name.text
+                scope.rule.report(codes.DUPLICATE_ARGUMENT.at(twice.name.span, name=name))
+                return
         for position, argument in placed:
             column = relation.columns[position]
             what = f"field `{column.name}` of `{relation.bare_name}`"
@@ -338,7 +346,9 @@ class Conditions:
             return None
         if domain is not None:
             if not same_kind(value.type, domain.type):
-                report_mismatch(scope, node, what, domain.type, a_type(value.type))
+                hint = f"{what} is {a_type(domain.type)}" if what else None
+                wanted = a_type(domain.type)
+                report_mismatch(scope, node, f"`{node.span.text}`", value.type, wanted, hint)
                 return None
             value = coerced(scope, value, node, domain)
         if isinstance(value, Apply):
@@ -457,7 +467,7 @@ class Conditions:
 
     def _part(self, scope: Scope, node: tree.Expr, domain: Domain) -> Argument | None:
         """An element or a position: of the kind that the collection holds, whatever its bounds."""
-        return self._argument(scope, node, Domain(domain.type), f"`{node.span.text}`")
+        return self._argument(scope, node, Domain(domain.type), "")
 
     def _each(
         self,

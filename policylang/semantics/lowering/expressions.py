@@ -125,7 +125,7 @@ class Expressions:
             return _param(scope, node, found.symbol.name, bool(found.rest))
         if found.symbol.name == NOW and not found.rest:
             return read(scope, now_path(node.span, scope))
-        if found.symbol.kind in (Kind.FACT, Kind.ACTION, Kind.GROUP) and found.rest:
+        if found.symbol.kind in _WITH_FIELDS and found.rest:
             path = field_path(scope, node, found)
             return read(scope, path) if path is not None else None
         _report_not_a_value(scope, node, found.symbol.kind)
@@ -265,6 +265,7 @@ class Expressions:
         return Constant(tuple(values), ListType(domain))
 
 
+_WITH_FIELDS: Final = (Kind.FACT, Kind.ACTION, Kind.GROUP, Kind.TABLE, Kind.BUILTIN)
 _ZONED: Final = (Operation.DATE, Operation.TIME, Operation.WEEKDAY)
 
 
@@ -463,10 +464,12 @@ def _aggregated(scope: Scope, node: tree.Aggregate, value: Expression | None) ->
 # --- reporting -----------------------------------------------------------------------------------------------------
 
 
-def report_mismatch(scope: Scope, node: tree.Node, what: str, found: Type, wanted: str) -> None:
+def report_mismatch(
+    scope: Scope, node: tree.Node, what: str, found: Type, wanted: str, hint: str | None = None
+) -> None:
     """Report a value of one type where another is expected."""
     scope.rule.report(
-        codes.TYPE_MISMATCH.at(node.span, what=what, found=a_type(found), wanted=wanted)
+        codes.TYPE_MISMATCH.at(node.span, what=what, found=a_type(found), wanted=wanted, hint=hint)
     )
 
 

@@ -78,14 +78,11 @@ def field_path(scope: Scope, path: tree.Path, found: Found) -> FieldPath | None:
         _report_many(scope, path, relation)
         return None
     steps: list[Step] = []
-    key = relation.name
     for i, name in enumerate(found.rest):
         position = _column(scope, relation, name)
         if position is None:
             return None
-        key = f"{key}.{name.text}"
-        text = _text_up_to(path, len(path.names) - len(found.rest) + i + 1)
-        steps.append(Step(relation, position, key, text, path.names[0].span.to(name.span)))
+        steps.append(_step(path, found, relation, position, i, steps))
         if i + 1 < len(found.rest):
             following = _follow(scope, steps[-1], found.rest[i + 1])
             if following is None:
@@ -209,11 +206,33 @@ def leading_reference(scope: Scope, path: FieldPath) -> Variable | None:
 # --- rows ------------------------------------------------------------------------------------------------------
 
 
-def rows_of(scope: Scope, path: tree.Path, found: Found) -> Relation | None:
-    """The relation that a call reads: a fact, a table, an action, or a list or set field of one."""
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a call reads the rows of: a relation, and of it only those that a reference leads to.
+
+    `key` is the column that holds what the path `reference` holds.
+    """
+
+    relation: Relation
+    reference: FieldPath | None = None
+    key: int | None = None
+
+
+def rows_of(scope: Scope, path: tree.Path, found: Found) -> Rows | None:
+    """The rows of a fact, a table, an action, or of a list or set field of one.
+
+    `session.order.items(...)` follows the reference `session.order`: the items of that order alone.
+    """
     world = scope.rule.world
     relation = world.relations.get(found.symbol.name)
-    for name in found.rest:
+    followed = _followed(scope, path, found)
+    rest = found.rest
+    if followed is not None:
+        reference, rest = followed
+        kind = reference.type
+        assert isinstance(kind, RefType)
+        relation = world.relations.get(kind.relation)
+    for name in rest:
         if relation is None:
             return None
         items = world.relations.get(f"{relation.name}.{name.text}")
@@ -221,7 +240,59 @@ def rows_of(scope: Scope, path: tree.Path, found: Found) -> Relation | None:
             _report_no_rows(scope, relation, name)
             return None
         relation = items
-    return relation
+    if relation is None:
+        return None
+    if followed is None:
+        return Rows(relation)
+    return Rows(relation, followed[0], 0 if rest else relation.key)
+
+
+def _followed(
+    scope: Scope, path: tree.Path, found: Found
+) -> tuple[FieldPath, tuple[tree.Name, ...]] | None:
+    """The longest start of a path that ends in a reference, and the names after it."""
+    steps = _steps(scope, path, found)
+    for count in range(len(steps), 0, -1):
+        if isinstance(steps[count - 1].column.domain.type, RefType):
+            return FieldPath(tuple(steps[:count])), found.rest[count:]
+    return None
+
+
+def _steps(scope: Scope, path: tree.Path, found: Found) -> list[Step]:
+    """The steps of a path as far as they read fields of single rows; nothing is reported."""
+    relation = scope.rule.world.relations.get(found.symbol.name)
+    if relation is None or relation.cardinality is Cardinality.MANY:
+        return []
+    mark = len(scope.rule.problems)
+    steps: list[Step] = []
+    for i, name in enumerate(found.rest):
+        position = _column(scope, relation, name)
+        if position is None:
+            break
+        steps.append(_step(path, found, relation, position, i, steps))
+        kind = relation.columns[position].domain.type
+        target = (
+            scope.rule.world.relations.get(kind.relation) if isinstance(kind, RefType) else None
+        )
+        if target is None:
+            break
+        relation = target
+    del scope.rule.problems[mark:]
+    return steps
+
+
+def _step(
+    path: tree.Path, found: Found, relation: Relation, position: int, i: int, before: list[Step]
+) -> Step:
+    start = before[-1].key if before else relation.name
+    name = found.rest[i]
+    return Step(
+        relation=relation,
+        position=position,
+        key=f"{start}.{name.text}",
+        text=_text_up_to(path, len(path.names) - len(found.rest) + i + 1),
+        span=path.names[0].span.to(name.span),
+    )
 
 
 def _report_no_rows(scope: Scope, relation: Relation, name: tree.Name) -> None:
@@ -231,15 +302,8 @@ def _report_no_rows(scope: Scope, relation: Relation, name: tree.Name) -> None:
             report_unknown_field(scope, relation, name)
         return
     found = a_type(column.domain.type)
-    wanted = "a list or a set, which can be read as rows"
-    kind = column.domain.type
-    hint = None
-    if isinstance(kind, RefType):
-        target = kind.relation.rpartition(".")[2]
-        hint = f"call the rows of `{target}` themselves, with its key"
-    scope.rule.report(
-        codes.WRONG_KIND.at(name.span, name=name.text, found=found, wanted=wanted, hint=hint)
-    )
+    wanted = "a list or a set to be read as rows"
+    scope.rule.report(codes.WRONG_KIND.at(name.span, name=name.text, found=found, wanted=wanted))
 
 
 def is_rows(found: Found) -> bool:
