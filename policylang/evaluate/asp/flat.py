@@ -71,9 +71,8 @@ def reads(literal: FlatLiteral) -> frozenset[str]:
         case Not():
             return frozenset(v.name for v in mentions(literal.body))
         case Aggregate():
-            return frozenset(v.name for v in mentioned(literal) if v != literal.result) | {
-                v.name for v in mentions(literal.body)
-            }
+            value = () if literal.value is None else variables_of(literal.value)
+            return frozenset(v.name for v in (*mentions(literal.body), *value))
         case _:
             assert_never(literal)
 

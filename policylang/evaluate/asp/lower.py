@@ -79,7 +79,7 @@ def _lower_rule(build: Build, rule: Rule, number: int) -> Reported:
     predicate = build.names.predicate(f"fires_{rule.name}")
     fires = scope.atom(predicate, [scope.variable(v.name) for v in rule.variables])
     for flat in flats(rule.body):
-        for pattern in patterns(scope, flat, frozenset(), write):
+        for pattern in patterns(scope, flat, write):
             if not pattern.failed:
                 scope.add(fires, holding(pattern))
             for failure, body in failing(scope, pattern):
@@ -113,7 +113,7 @@ def _lower_over_rule(build: Build, rule: Rule, head: Derive) -> None:
     scope = _scope(build, rule)
     for flat in flats(rule.body):
         monotone = _monotone(flat)
-        for pattern in patterns(scope, monotone, frozenset(), write):
+        for pattern in patterns(scope, monotone, write):
             if not pattern.failed:
                 terms = [_known(scope, term, pattern.bound) for term in head.arguments]
                 predicate = build.over_predicate(head.predicate)
@@ -127,12 +127,13 @@ def _known(scope: Scope, term: object, bound: frozenset[str]) -> AspTerm:
 
 
 def _monotone(flat: tuple[FlatLiteral, ...]) -> tuple[FlatLiteral, ...]:
-    """The literals of a body that are no negation or aggregate, and read nothing that only an aggregate binds."""
-    kept = tuple(x for x in flat if not isinstance(x, Not | Aggregate))
-    while True:
-        bound = {name for literal in kept for name in binds(literal)}
-        lost = {name for literal in flat for name in binds(literal)} - bound
-        fewer = tuple(x for x in kept if reads(x).isdisjoint(lost))
-        if len(fewer) == len(kept):
-            return kept
-        kept = fewer
+    """The literals of a body that are no negation or aggregate, and have values without those."""
+    bindable = {name for literal in flat for name in binds(literal)}
+    kept: list[FlatLiteral] = []
+    bound: set[str] = set()
+    waiting = [x for x in flat if not isinstance(x, Not | Aggregate)]
+    while ready := [x for x in waiting if reads(x) & bindable <= bound]:
+        kept.extend(ready)
+        bound.update(name for literal in ready for name in binds(literal))
+        waiting = [x for x in waiting if x not in ready]
+    return tuple(kept)

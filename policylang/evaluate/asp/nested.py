@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from policylang.evaluate.asp.build import ONE, Scope
 from policylang.evaluate.asp.constants import MISSING_TERM
 from policylang.evaluate.asp.failing import body_can_fail, total_can_fail, variables_of
-from policylang.evaluate.asp.flat import flats, mentioned, mentions
+from policylang.evaluate.asp.flat import flats, mentions
 from policylang.evaluate.asp.layout import relation_of
 from policylang.evaluate.asp.steps import (
     Literals,
@@ -60,6 +60,7 @@ class _Nested:
     holds: AspAtom
     fails: str | None
     variables: tuple[str, ...]
+    match_fails: str | None = None
 
 
 def _context_variables(seen: Iterable[Variable], pattern: Pattern) -> tuple[str, ...]:
@@ -124,13 +125,12 @@ def _negated_body(scope: Scope, literal: Not, variables: tuple[str, ...], write:
         fails=names.predicate(f"{wish}_fails") if body_can_fail(literal.body) else None,
         variables=variables,
     )
-    first = () if nested.context is None else (nested.context,)
     for flat in flats(literal.body):
-        for pattern in patterns(scope, flat, frozenset(variables), write):
+        for pattern in patterns(scope, flat, write, frozenset(variables), _first(nested)):
             if not pattern.failed:
-                scope.add(nested.holds, (*first, *holding(pattern)))
+                scope.add(nested.holds, holding(pattern))
             for failure, body in failing(scope, pattern):
-                scope.add(_with_failure(scope, nested, failure), (*first, *body))
+                scope.add(_with_failure(scope, nested, failure), body)
     return nested
 
 
@@ -187,8 +187,8 @@ def _plain_terms(scope: Scope, match: Match, pattern: Pattern) -> list[AspTerm] 
 
 def aggregated(scope: Scope, literal: Aggregate, pattern: Pattern, write: Writer) -> Step:
     """An aggregate: its matches are noted in Python as clingo derives them, and totalled after the last."""
-    seen = (v for v in mentioned(literal) if v.name != literal.result.name)
-    variables = _context_variables(seen, pattern)
+    value = () if literal.value is None else variables_of(literal.value)
+    variables = _context_variables((*mentions(literal.body), *value), pattern)
     key = (id(literal), variables)
     nested = scope.nested.get(key)
     if not isinstance(nested, _Nested):
@@ -211,6 +211,7 @@ def _aggregate_body(
         holds=scope.atom(build.names.predicate(wish), (*terms, result)),
         fails=build.names.predicate(f"{wish}_fails") if can_fail else None,
         variables=variables,
+        match_fails=build.names.predicate(f"{wish}_match_fails") if can_fail else None,
     )
     number = build.aggregates
     build.aggregates += 1
@@ -232,14 +233,14 @@ def _write_matches(
     outer = tuple(map(scope.variable, nested.variables))
     own = _own_variables(literal, nested.variables)
     for flat in flats(literal.body):
-        for pattern in patterns(scope, flat, frozenset(nested.variables), write):
+        for pattern in patterns(scope, flat, write, frozenset(nested.variables), _first(nested)):
             if not pattern.failed:
                 values = (scope.variable(n) if n in pattern.bound else MISSING_TERM for n in own)
                 matched_rows = Function("", rows(pattern))
                 head = scope.atom(match_predicate, (*outer, *values, matched_rows))
-                scope.add(head, (*_first(nested), *holding(pattern)))
+                scope.add(head, holding(pattern))
             for failure, body in failing(scope, pattern):
-                scope.add(_with_failure(scope, nested, failure), (*_first(nested), *body))
+                scope.add(_match_fails(scope, nested, failure), body)
     rows_name = scope.fresh("Rows")
     matched = scope.atom(match_predicate, (*outer, *map(scope.variable, own), rows_name))
     context = len(matched.arguments) - len(own) - 1
@@ -257,6 +258,12 @@ def _write_matches(
     return never
 
 
+def _match_fails(scope: Scope, nested: _Nested, failure: AspTerm) -> AspAtom:
+    """That an instance of the body of an aggregate fails, told apart from its own arithmetic."""
+    assert nested.match_fails is not None
+    return scope.atom(nested.match_fails, (*map(scope.variable, nested.variables), failure))
+
+
 def _own_variables(literal: Aggregate, outer: tuple[str, ...]) -> tuple[str, ...]:
     """The variables that only the aggregate binds, those of its value among them."""
     value = () if literal.value is None else variables_of(literal.value)
@@ -272,7 +279,9 @@ def _write_totals(
     result = nested.holds.arguments[-1]
     body: list[AspLiteral] = [*_first(nested), Absent(never)]
     if body_can_fail(literal.body):
-        body.append(Absent(_with_failure(scope, nested, _ANYTHING)))
+        body.append(Absent(_match_fails(scope, nested, _ANYTHING)))
+        failure = scope.fresh("Failure")
+        scope.add(_with_failure(scope, nested, failure), (_match_fails(scope, nested, failure),))
     for fails in (False, True):
         if fails and not total_can_fail(literal):
             continue

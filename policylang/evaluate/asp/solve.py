@@ -76,7 +76,10 @@ class Compiled:
         with control.backend() as backend:
             for fact in facts:
                 backend.add_rule([backend.add_atom(fact)])
-        control.ground([("base", [])], context=asked)
+        try:
+            control.ground([("base", [])], context=asked)
+        except RuntimeError as problem:
+            raise InternalError(f"clingo: {'; '.join(messages) or problem}") from problem
         if messages:
             # SOLVER: clingo drops an instance whose operation is undefined, and says so. Nothing lowered holds such
             # an operation, so that any message is a bug; it must not become a rule that silently does not fire.

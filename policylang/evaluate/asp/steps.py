@@ -59,12 +59,18 @@ Writer: TypeAlias = Callable[[Scope, FlatLiteral, Pattern], Step]
 
 
 def patterns(
-    scope: Scope, flat: tuple[FlatLiteral, ...], bound: frozenset[str], write: Writer
+    scope: Scope,
+    flat: tuple[FlatLiteral, ...],
+    write: Writer,
+    bound: frozenset[str] = frozenset(),
+    given: Literals = (),
 ) -> Iterator[Pattern]:
-    """Every pattern of a flat body in which the variables of `bound` have values from around it."""
+    """Every pattern of a flat body in which `given` literals bind the variables of `bound` from around it."""
     bindable = bound.union(*map(binds, flat))
     places = {id(literal): i for i, literal in enumerate(flat)}
-    waiting: list[tuple[tuple[FlatLiteral, ...], Pattern]] = [(flat, Pattern((), bound, False))]
+    waiting: list[tuple[tuple[FlatLiteral, ...], Pattern]] = [
+        (flat, Pattern((Step(given, position=-1),), bound, False))
+    ]
     while waiting:
         rest, pattern = waiting.pop()
         literal = _next(scope, rest, pattern, bindable)

@@ -29,6 +29,8 @@ from policylang.facts.types import (
 )
 from policylang.facts.values import MISSING, Missing, Value
 
+_ANY_SCALE: Final = DecimalType(None)
+
 _numbers: list[clingo.Symbol] = []
 
 
@@ -147,5 +149,6 @@ def _conformed(value: Value | Missing, type_: Type) -> Value:
         raise InternalError("a variable of a firing is missing")
     conformed = conform(value, type_)
     if isinstance(conformed, CalculationFailure | Missing):
-        raise InternalError(f"a value of type {type_} does not fit it")
+        # It was equal to a number of a type with fewer places, and has more digits than this type writes.
+        return value if type_ == _ANY_SCALE else _conformed(value, _ANY_SCALE)
     return conformed
