@@ -1,0 +1,6 @@
+"""The compiled plan: a program as Python code, made for one decision in microseconds."""
+
+from policylang.evaluate.plan.bodies import UnplannableError
+from policylang.evaluate.plan.evaluator import PlanEvaluator, reason_against
+
+__all__ = ["PlanEvaluator", "UnplannableError", "reason_against"]

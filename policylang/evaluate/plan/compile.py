@@ -1,0 +1,421 @@
+"""Rules compiled to one Python function that evaluates them for a request."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from policylang.evaluate.firings import Firing
+from policylang.evaluate.plan import runtime, tree
+from policylang.evaluate.plan.bodies import UnplannableError, can_fail, flattened
+from policylang.evaluate.plan.components import components
+from policylang.evaluate.plan.expressions import Constants
+from policylang.evaluate.plan.functions import Coder, Ends, Functions, Place
+from policylang.evaluate.plan.guards import Guards
+from policylang.evaluate.plan.runtime import Growing
+from policylang.evaluate.plan.tree import Statements
+from policylang.evaluate.plan.world import FAILED, Layout, SlotKind
+from policylang.evaluate.scopes import body_variables
+from policylang.facts.types import (
+    BOOL,
+    DATE,
+    DATETIME,
+    DURATION,
+    INT,
+    STRING,
+    TIME,
+    DecimalType,
+    EnumType,
+    Type,
+    base,
+)
+from policylang.semantics.program import (
+    Body,
+    Constant,
+    Derive,
+    Each,
+    Head,
+    Match,
+    Rule,
+    Term,
+    Variable,
+)
+from policylang.semantics.slicing import matches
+
+Numbered = tuple[int, Rule]
+"""A rule and its position in the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The code of some rules. `decide(world, rows)` gives their hits; `text()` shows it to a reader."""
+
+    decide: Callable[[Any, Mapping[str, Any]], runtime.Hits]
+    module: ast.Module
+
+    def text(self) -> str:
+        """The code as Python text."""
+        return ast.unparse(self.module)
+
+
+def compiled(rules: Sequence[Numbered], layout: Layout) -> Compiled:
+    """The code of rules whose definitions are complete (or settled in the layout).
+
+    `UnplannableError` where a plan cannot take them.
+    """
+    return _Compiler(layout).compile(rules)
+
+
+class _Compiler:
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.constants = Constants()
+        self.functions = Functions(layout, self.constants)
+        self.steps: Statements = []
+        self._order: list[int] = []
+
+    def compile(self, rules: Sequence[Numbered]) -> Compiled:
+        clauses = [each for each in rules if each[1].is_clause]
+        for component in components(rule for _, rule in clauses):
+            mine = [(p, r) for p, r in clauses if _predicate(r) in component.names]
+            if component.recursive:
+                self._recursion(mine, component.names)
+            else:
+                for position, rule in mine:
+                    self._called(position, self._rule(position, rule))
+        guards = Guards(self.layout, [rule for _, rule in rules if not rule.is_clause])
+        for position, rule in rules:
+            if rule.is_clause:
+                continue
+            name = self._rule(position, rule)
+            if not guards.take(position, rule, name):
+                self._called(position, name)
+        return self._finished(guards)
+
+    def _called(self, position: int, name: str) -> None:
+        """A step that evaluates a rule and keeps its firings."""
+        self._order.append(position)
+        self.steps.append(tree.assign("fired", tree.call(name, tree.name("w"))))
+        self.steps.append(tree.when(tree.name("fired"), [_hit(position)]))
+
+    # --- rules ----------------------------------------------------------------------------------------------
+
+    def _rule(self, position: int, rule: Rule) -> str:
+        """The function of one rule outside of any recursion: its name."""
+        name = self._name(position, rule)
+        coder = self._coder(rule, repeated=False)
+        flats = flattened(rule.body, ())
+        if isinstance(rule.head, Derive):
+            start, ends, last = self._clause_ends(position, rule, rule.head)
+        else:
+            start, ends, last = self._rule_ends(position, rule, flats)
+        body: Statements = []
+        for flat in flats:
+            body += coder.instances(flat, Place({}), ends)
+        body = [*coder.prologue(), *start, *body, *last]
+        self.functions.add(name, (), _documented(rule), body)
+        return name
+
+    def _coder(self, rule: Rule, *, repeated: bool, recursive: Collection[str] = ()) -> Coder:
+        coder = Coder(self.functions, repeated=repeated, recursive=recursive)
+        coder.used = _usage(rule)
+        return coder
+
+    def _name(self, position: int, rule: Rule) -> str:
+        plain = "".join(c if c.isascii() and c.isalnum() else "_" for c in rule.name)
+        return f"rule_{position}_{plain}"
+
+    def _failed(self, position: int) -> Callable[[], Statements]:
+        failed = tree.item(tree.name("w"), FAILED)
+        return lambda: [tree.do(tree.method(failed, "append", tree.constant(position)))]
+
+    def _rule_ends(
+        self, position: int, rule: Rule, flats: Sequence[Body]
+    ) -> tuple[Statements, Ends, Statements]:
+        fails = self._failed(position)
+        fallible = any(can_fail(literal) for flat in flats for literal in flat)
+        nothing = tree.give(tree.pair(()))
+        if rule.variables:
+            lone = not fallible and len(flats) == 1 and self._has_one_instance(flats[0])
+            if lone:
+                return [], Ends(lambda place: [_fired(rule, place)], fails), [nothing]
+            found = tree.assign("found", ast.Dict([], []))
+            last = [tree.give(self._fire(rule, tree.name("found")))]
+            return [found], Ends(lambda place: [_found(rule, place)], fails), last
+        firing = self.constants.named((Firing(rule.name, ()),), "firing")
+        if not fallible:
+            return [], Ends(lambda _: [tree.give(firing)], fails), [nothing]
+        start = [tree.assign("fired", tree.pair(()))]
+        return (
+            start,
+            Ends(lambda _: [tree.assign("fired", firing)], fails),
+            [tree.give(tree.name("fired"))],
+        )
+
+    def _has_one_instance(self, flat: Body) -> bool:
+        return not any(
+            isinstance(x, Each) or (isinstance(x, Match) and not self.layout.is_single(x.name))
+            for x in flat
+        )
+
+    def _fire(self, rule: Rule, found: ast.expr) -> ast.expr:
+        plain = all(_sorts_plainly(variable.type) for variable in rule.variables)
+        return tree.call("fire", tree.constant(rule.name), found, tree.constant(plain))
+
+    def _clause_ends(
+        self, position: int, rule: Rule, head: Derive
+    ) -> tuple[Statements, Ends, Statements]:
+        ends = Ends(lambda place: [_found(rule, place)], self._failed(position))
+        seen = self.layout.number(SlotKind.SEEN, head.predicate)
+        atoms = self.layout.number(SlotKind.ATOMS, head.predicate)
+        world = tree.name("w")
+        stored = tree.call(
+            "store", tree.item(world, seen), tree.item(world, atoms), self._atoms(rule, head)
+        )
+        last: Statements = [tree.do(stored), tree.give(self._fire(rule, tree.name("found")))]
+        start: Statements = [tree.assign("found", ast.Dict([], []))]
+        return start, ends, [tree.when(tree.name("found"), last), tree.give(tree.pair(()))]
+
+    def _atoms(self, rule: Rule, head: Derive) -> ast.expr:
+        """The atoms of the bindings that were found."""
+        if head.arguments == rule.variables:
+            return tree.name("found")
+        places = {v.name: f"b{i}" for i, v in enumerate(rule.variables)}
+        atom = tree.pair(self._term(argument, places) for argument in head.arguments)
+        target = ast.Tuple([ast.Name(n, ast.Store()) for n in places.values()], ast.Store())
+        if not places:
+            return ast.List([atom], ast.Load())
+        over = ast.comprehension(target, tree.name("found"), [], 0)
+        return ast.GeneratorExp(atom, [over])
+
+    def _term(self, term: Term, names: Mapping[str, str]) -> ast.expr:
+        if isinstance(term, Constant):
+            return self.constants.of(term.value)
+        return tree.name(names[term.name])
+
+    # --- recursion ------------------------------------------------------------------------------------------
+
+    def _recursion(self, rules: Sequence[Numbered], names: frozenset[str]) -> None:
+        """Clauses that read what they derive: base cases first, then each atom to each clause that reads it."""
+        growing = {
+            name: Growing(
+                self.layout.number(SlotKind.SEEN, name), self.layout.number(SlotKind.ATOMS, name)
+            )
+            for name in sorted(names)
+        }
+        readers: dict[str, list[str]] = {name: [] for name in sorted(names)}
+        for position, rule in rules:
+            self._recursive_rule(position, rule, growing, readers)
+        for number, slot in self.layout.numbers(SlotKind.INDEX):
+            if slot.name in names:
+                growing[slot.name].indexes.append((number, slot.positions))
+                self.steps.insert(0, tree.assign_item(tree.name("w"), number, ast.Dict([], [])))
+        parts = tree.pair(
+            tree.pair(
+                [tree.constant(growing[name].atoms), tree.pair(map(tree.name, readers[name]))]
+            )
+            for name in sorted(names)
+        )
+        self.steps.append(tree.do(tree.call("saturate", tree.name("w"), parts)))
+        for position, rule in rules:
+            found = tree.item(tree.name("w"), self.layout.number(SlotKind.FOUND, rule.name))
+            self._order.append(position)
+            self.steps.append(tree.assign("fired", self._fire(rule, found)))
+            self.steps.append(tree.when(tree.name("fired"), [_hit(position)]))
+
+    def _recursive_rule(
+        self,
+        position: int,
+        rule: Rule,
+        growing: Mapping[str, Growing],
+        readers: Mapping[str, list[str]],
+    ) -> None:
+        head = rule.head
+        assert isinstance(head, Derive)
+        found = self.layout.number(SlotKind.FOUND, rule.name)
+        self.steps.append(tree.assign_item(tree.name("w"), found, ast.Dict([], [])))
+        base: list[Body] = []
+        for flat in flattened(rule.body, (), growing):
+            read = [i for i, x in enumerate(flat) if isinstance(x, Match) and x.name in growing]
+            if not read:
+                base.append(flat)
+            for at in read:
+                name = self._reader(position, rule, flat, at, growing)
+                match = flat[at]
+                assert isinstance(match, Match)
+                readers[match.name].append(name)
+        if base:
+            coder = self._coder(rule, repeated=False, recursive=growing)
+            ends = self._derived(position, rule, growing)
+            body = [s for flat in base for s in coder.instances(flat, Place({}), ends)]
+            name = self._name(position, rule)
+            self.functions.add(name, (), _documented(rule), self._with_found(coder, rule, body))
+            self.steps.append(tree.do(tree.call(name, tree.name("w"))))
+
+    def _reader(
+        self, position: int, rule: Rule, flat: Body, at: int, growing: Mapping[str, Growing]
+    ) -> str:
+        """The function of a recursive clause for one atom that it reads."""
+        coder = self._coder(rule, repeated=True, recursive=growing)
+        body = coder.instances_with(flat, at, "atom", self._derived(position, rule, growing))
+        name = self.functions.fresh(self._name(position, rule))
+        finished = self._with_found(coder, rule, body)
+        self.functions.add(name, ("atom",), _documented(rule), finished)
+        return name
+
+    def _with_found(self, coder: Coder, rule: Rule, body: Statements) -> Statements:
+        found = self.layout.number(SlotKind.FOUND, rule.name)
+        return [
+            *coder.prologue(),
+            tree.assign("found", tree.item(tree.name("w"), found)),
+            *body,
+        ]
+
+    def _derived(self, position: int, rule: Rule, growing: Mapping[str, Growing]) -> Ends:
+        head = rule.head
+        assert isinstance(head, Derive)
+
+        def holds(place: Place) -> Statements:
+            bindings = tree.name("bindings")
+            atom = tree.pair(self._term(a, place.names) for a in head.arguments)
+            to = self.constants.named(growing[head.predicate], "growing")
+            return [
+                tree.assign("bindings", tree.pair(_bindings(rule, place))),
+                tree.when(
+                    tree.compare(bindings, ast.NotIn(), tree.name("found")),
+                    [
+                        _set_item(tree.name("found"), bindings),
+                        tree.do(tree.call("insert", tree.name("w"), to, atom)),
+                    ],
+                ),
+            ]
+
+        return Ends(holds, self._failed(position))
+
+    # --- the whole ------------------------------------------------------------------------------------------
+
+    def _finished(self, guards: Guards) -> Compiled:
+        start = self._inputs()
+        steps = [*start, tree.assign("hits", ast.List([], ast.Load())), *self.steps]
+        choices = guards.code()
+        steps += choices
+        ordered = not choices and self._order == sorted(self._order)
+        hits = tree.name("hits")
+        steps.append(tree.give(hits if ordered else tree.call("in_order", hits)))
+        decide = tree.function("decide", ["w", "rows"], "", steps)
+        tables = guards.tables(self.constants)
+        module = ast.Module([*self.functions.made, *tables, decide], [])
+        ast.fix_missing_locations(module)
+        names: dict[str, Any] = {
+            **runtime.GLOBALS,
+            **self.constants.values,
+            "build_index": runtime.index_builder(self.layout),
+            "Guard": runtime.Guard,
+        }
+        try:
+            exec(compile(module, "<plan>", "exec"), names)
+        except (RecursionError, SyntaxError, MemoryError) as problem:
+            raise UnplannableError(f"its code is too deep for Python ({problem})") from problem
+        return Compiled(names["decide"], module)
+
+    def _inputs(self) -> Statements:
+        """The statements that put the rows of a request into their slots."""
+        get = tree.assign("get", tree.read(tree.name("rows"), "get"))
+        steps: Statements = [get]
+        for number, slot in self.layout.numbers(SlotKind.ONE):
+            given = tree.call("get", tree.constant(slot.name))
+            values = tree.read(tree.item(tree.name("given"), 0), "values")
+            one = ast.IfExp(tree.name("given"), values, tree.NONE)
+            steps += [
+                tree.assign("given", given),
+                tree.assign_item(tree.name("w"), number, one),
+            ]
+        for number, slot in self.layout.numbers(SlotKind.ROW):
+            given = tree.call("get", tree.constant(slot.name))
+            one = ast.IfExp(tree.name("given"), tree.item(tree.name("given"), 0), tree.NONE)
+            steps += [
+                tree.assign("given", given),
+                tree.assign_item(tree.name("w"), number, one),
+            ]
+        for _, slot in self.layout.numbers(SlotKind.INDEX):
+            if not self.layout.is_derived(slot.name):
+                self.layout.number(SlotKind.ROWS, slot.name)
+            else:
+                self.layout.number(SlotKind.ATOMS, slot.name)
+        for number, slot in self.layout.numbers(SlotKind.ROWS):
+            if not self.layout.is_given_once(slot.name):
+                steps.append(tree.assign_item(tree.name("w"), number, self._rows(slot.name)))
+        for kind, empty in (
+            (SlotKind.SEEN, ast.Dict([], [])),
+            (SlotKind.ATOMS, ast.List([], ast.Load())),
+        ):
+            for number, slot in self.layout.numbers(kind):
+                if slot.name not in self.layout.settled:
+                    steps.append(tree.assign_item(tree.name("w"), number, empty))
+        return steps
+
+    def _rows(self, name: str) -> ast.expr:
+        given = tree.call("get", tree.constant(name), tree.pair(()))
+        if name not in self.layout.dynamic:
+            return given
+        before = self.constants.named(self.layout.given(name), "given")
+        return tree.call("joined", before, given)
+
+
+def _hit(position: int) -> ast.stmt:
+    found = tree.pair([tree.constant(position), tree.name("fired")])
+    return tree.do(tree.method(tree.name("hits"), "append", found))
+
+
+def _bindings(rule: Rule, place: Place) -> list[ast.expr]:
+    return [tree.name(place.names[variable.name]) for variable in rule.variables]
+
+
+def _found(rule: Rule, place: Place) -> ast.stmt:
+    return _set_item(tree.name("found"), tree.pair(_bindings(rule, place)))
+
+
+def _fired(rule: Rule, place: Place) -> ast.stmt:
+    firing = tree.call("Firing", tree.constant(rule.name), tree.pair(_bindings(rule, place)))
+    return tree.give(tree.pair([firing]))
+
+
+def _set_item(mapping: ast.expr, key: ast.expr) -> ast.stmt:
+    return ast.Assign([ast.Subscript(mapping, key, ast.Store())], tree.NONE)
+
+
+def _predicate(rule: Rule) -> str:
+    assert isinstance(rule.head, Derive)
+    return rule.head.predicate
+
+
+def _documented(rule: Rule) -> str:
+    return rule.origin.text or rule.name
+
+
+def _usage(rule: Rule) -> Counter[str]:
+    """How often each variable is mentioned: one that is mentioned once need not be kept."""
+    used = Counter(body_variables(rule.body))
+    used.update(variable.name for variable in rule.variables)
+    used.update(term.name for term in _terms(rule.head) if isinstance(term, Variable))
+    return used
+
+
+def _terms(head: Head) -> Iterable[Term]:
+    return head.arguments if isinstance(head, Derive) else ()
+
+
+_PLAIN: Final = frozenset({BOOL, INT, STRING, DATE, DATETIME, TIME, DURATION})
+
+
+def _sorts_plainly(type_: Type) -> bool:
+    kind = base(type_)
+    return kind in _PLAIN or isinstance(kind, DecimalType | EnumType)
+
+
+def reads_of(rules: Iterable[Rule]) -> set[str]:
+    """The names of all that rules match."""
+    return {match.name for rule in rules for match in matches(rule.body)}

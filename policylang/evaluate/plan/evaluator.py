@@ -1,0 +1,262 @@
+"""`PlanEvaluator`: programs evaluated by Python code compiled for them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from threading import Lock
+from time import perf_counter
+from typing import Any, Final
+
+from policylang.errors import InternalError
+from policylang.evaluate.exact import CalculationFailure
+from policylang.evaluate.firings import (
+    Evaluation,
+    Failure,
+    FailureKind,
+    Firing,
+    Firings,
+    Limits,
+)
+from policylang.evaluate.interpret import instances
+from policylang.evaluate.model import Model
+from policylang.evaluate.plan.bodies import UnplannableError
+from policylang.evaluate.plan.compile import Compiled, Numbered, compiled, reads_of
+from policylang.evaluate.plan.runtime import Hits
+from policylang.evaluate.plan.world import (
+    FAILED,
+    RESERVED,
+    STEPS_BETWEEN_CHECKS,
+    Layout,
+    Slot,
+    SlotKind,
+    TimeLimitError,
+    World,
+    indexed,
+)
+from policylang.facts.factset import FactSet, Row
+from policylang.semantics.program import Derive, Program
+from policylang.semantics.slicing import Slice, slice_for
+
+VERSION: Final = "1"
+"""Of the plan: changes where what it computes could."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What decisions about one action run: the code, the world it starts from, what is known before."""
+
+    compiled: Compiled
+    template: World
+    settled: Hits
+    failed: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """The definitions that depend on tables and reference data alone, evaluated."""
+
+    names: frozenset[str]
+    seen: Mapping[str, dict[Any, None]]
+    atoms: Mapping[str, list[Any]]
+    hits: Mapping[int, Sequence[Firing]]
+    failed: frozenset[int]
+
+
+class PlanEvaluator:
+    """The evaluator of one program with its reference data, as compiled Python code.
+
+    Code is made for an action when it is first asked for, and definitions that depend on tables and reference
+    data alone are evaluated once. `UnplannableError` at construction where the program is none for a plan.
+    """
+
+    def __init__(
+        self, program: Program, reference: Mapping[str, Sequence[Row]] | None = None
+    ) -> None:
+        self._program = program
+        self._reference = {name: tuple(rows) for name, rows in (reference or {}).items()}
+        self._positions = {rule.name: i for i, rule in enumerate(program.rules)}
+        self._given = frozenset(self._reference) | frozenset(program.tables)
+        self._plans: dict[tuple[str, frozenset[str]], _Plan] = {}
+        self._indexes: dict[Slot, dict[Any, Any]] = {}
+        self._rows: dict[str, Sequence[Row]] = {}
+        self._settled: dict[frozenset[str], _Settled] = {}
+        self._lock = Lock()
+        self._name = f"plan {VERSION}, Python {platform.python_version()}"
+
+    @property
+    def name(self) -> str:
+        """The evaluator and its version, for traces."""
+        return self._name
+
+    def code(self, action: str) -> str:
+        """The code for decisions about an action, as Python text that a person can read."""
+        return self._plan(action, frozenset(), Limits()).compiled.text()
+
+    def evaluate(self, facts: FactSet, limits: Limits) -> Evaluation:
+        """The firings for one request."""
+        try:
+            added = self._given.intersection(facts.rows)
+            plan = self._plans.get((facts.action, added)) or self._plan(facts.action, added, limits)
+            world = plan.template.copy()
+            world[:RESERVED] = STEPS_BETWEEN_CHECKS, perf_counter() + limits.seconds, []
+            hits = plan.compiled.decide(world, facts.rows)
+        except TimeLimitError:
+            return Failure("", FailureKind.TIME_LIMIT.value, "the time limit is over")
+        except MemoryError:
+            return Failure("", FailureKind.MEMORY_LIMIT.value, "the memory limit is reached")
+        if plan.settled:
+            hits = sorted([*hits, *plan.settled], key=_position)
+        if world[FAILED] or plan.failed:
+            return self._failure({*world[FAILED], *plan.failed}, facts, hits)
+        return Firings(tuple(chain.from_iterable([fired for _, fired in hits])))
+
+    def evaluate_many(self, batch: Sequence[FactSet], limits: Limits) -> Sequence[Evaluation]:
+        """The firings for many requests, in their order; the limits are those of each."""
+        return [self.evaluate(facts, limits) for facts in batch]
+
+    def close(self) -> None:
+        """Nothing is held beside memory."""
+
+    # --- plans ------------------------------------------------------------------------------------------
+
+    def _plan(self, action: str, added: frozenset[str], limits: Limits) -> _Plan:
+        with self._lock:
+            plan = self._plans.get((action, added))
+            if plan is None:
+                part = slice_for(self._program, action)
+                plan = self._compiled(part, added, limits)
+                self._plans[action, added] = plan
+            return plan
+
+    def _compiled(self, part: Slice, added: frozenset[str], limits: Limits) -> _Plan:
+        settled = self._settled_for(part, added, limits)
+        layout = Layout(self._program, self._reference, added)
+        layout.settled = settled.names
+        numbered = [(self._positions[rule.name], rule) for rule in part.rules]
+        open_ = [
+            (position, rule)
+            for position, rule in numbered
+            if not (isinstance(rule.head, Derive) and rule.head.predicate in settled.names)
+        ]
+        code = compiled(open_, layout)
+        positions = {position for position, _ in numbered}
+        return _Plan(
+            compiled=code,
+            template=self._template(layout, settled),
+            settled=[(p, fired) for p, fired in settled.hits.items() if p in positions],
+            failed=tuple(sorted(settled.failed & positions)),
+        )
+
+    def _settled_for(self, part: Slice, added: frozenset[str], limits: Limits) -> _Settled:
+        """The settled definitions that a slice reads, evaluated."""
+        names = self._settled_names(part, added)
+        known = self._settled.get(names)
+        if known is None:
+            known = self._settled[names] = self._evaluate_settled(names, added, limits)
+        return known
+
+    def _settled_names(self, part: Slice, added: frozenset[str]) -> frozenset[str]:
+        given = self._given - added
+        clauses = [rule for rule in part.rules if isinstance(rule.head, Derive)]
+        names = set(part.predicates)
+        before = -1
+        while before != len(names):
+            before = len(names)
+            for rule in clauses:
+                assert isinstance(rule.head, Derive)
+                if not reads_of([rule]) <= names | given:
+                    names.discard(rule.head.predicate)
+        return frozenset(names)
+
+    def _evaluate_settled(
+        self, names: frozenset[str], added: frozenset[str], limits: Limits
+    ) -> _Settled:
+        rules: list[Numbered] = [
+            (position, rule)
+            for position, rule in enumerate(self._program.rules)
+            if isinstance(rule.head, Derive) and rule.head.predicate in names
+        ]
+        layout = Layout(self._program, self._reference, added)
+        seen = {name: layout.number(SlotKind.SEEN, name) for name in names}
+        atoms = {name: layout.number(SlotKind.ATOMS, name) for name in names}
+        nothing = _Settled(frozenset(), {}, {}, {}, frozenset())
+        code = compiled(rules, layout)
+        world = self._template(layout, nothing)
+        world[:RESERVED] = STEPS_BETWEEN_CHECKS, perf_counter() + limits.seconds, []
+        hits = code.decide(world, {})
+        return _Settled(
+            names=names,
+            seen={name: world[number] for name, number in seen.items()},
+            atoms={name: world[number] for name, number in atoms.items()},
+            hits=dict(hits),
+            failed=frozenset(world[FAILED]),
+        )
+
+    def _template(self, layout: Layout, settled: _Settled) -> World:
+        """The world before a request: what is given once, with its indexes."""
+        world: World = [None] * RESERVED
+        world += [self._initial(slot, layout, settled) for slot in layout.slots]
+        return world
+
+    def _initial(self, slot: Slot, layout: Layout, settled: _Settled) -> Any:
+        if slot.name in settled.names:
+            if slot.kind is SlotKind.SEEN:
+                return settled.seen[slot.name]
+            if slot.kind is SlotKind.ATOMS:
+                return settled.atoms[slot.name]
+        if not layout.is_ready(slot.name):
+            return None
+        if slot.kind is SlotKind.ROWS:
+            return self._given_rows(slot.name, layout)
+        if slot.kind is SlotKind.INDEX:
+            index = self._indexes.get(slot)
+            if index is None:
+                derived = slot.name in settled.names
+                rows = settled.atoms[slot.name] if derived else self._given_rows(slot.name, layout)
+                index = self._indexes[slot] = indexed(rows, slot.positions, derived=derived)
+            return index
+        return None
+
+    def _given_rows(self, name: str, layout: Layout) -> Sequence[Row]:
+        rows = self._rows.get(name)
+        if rows is None:
+            rows = self._rows[name] = layout.given(name)
+        return rows
+
+    # --- failures ---------------------------------------------------------------------------------------
+
+    def _failure(self, failed: set[int], facts: FactSet, hits: Hits) -> Failure:
+        """The failure to report: that of the first rule, and the least of its codes.
+
+        The plan knows which rules fail; why, the plain interpreter finds out over the finished model.
+        """
+        firings = list(chain.from_iterable([fired for _, fired in hits]))
+        model = Model(self._program, facts, firings, self._reference)
+        rule = self._program.rules[min(failed)]
+        found = [
+            instance
+            for instance in instances(rule.body, {}, model)
+            if isinstance(instance, CalculationFailure)
+        ]
+        if not found:
+            raise InternalError(f"`{rule.name}` failed, and the interpreter finds no failure")
+        least = min(found, key=lambda failure: (failure.kind.value, failure.message))
+        return Failure(rule.name, least.kind.value, least.message)
+
+
+def _position(hit: tuple[int, Sequence[Firing]]) -> int:
+    return hit[0]
+
+
+def reason_against(program: Program, actions: Sequence[str]) -> str | None:
+    """Why a plan cannot take a program, in a sentence; None where it can."""
+    evaluator = PlanEvaluator(program)
+    for action in actions:
+        try:
+            evaluator.code(action)
+        except UnplannableError as problem:
+            return f"for `{action}`: {problem}"
+    return None

@@ -1,0 +1,711 @@
+"""Bodies as Python functions: nested loops over rows and atoms, tests as soon as what they read is known.
+
+A body is coded in two parts. First all that cannot fail, in the order that `_rank` gives. What can fail comes
+last, in a straight line (its `tail`), since only there a failure counts: all the rest of the instance holds. A
+nested body is a function of its own that gives one of three answers.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias
+
+from policylang.errors import InternalError
+from policylang.evaluate.plan import tree
+from policylang.evaluate.plan.bodies import (
+    UnplannableError,
+    binds,
+    bound_by,
+    can_fail,
+    flattened,
+    mentions,
+    reads,
+)
+from policylang.evaluate.plan.expressions import Constants, Expressions
+from policylang.evaluate.plan.tree import Statements
+from policylang.evaluate.plan.world import STEPS, Layout, SlotKind
+from policylang.evaluate.scopes import body_variables
+from policylang.semantics.program import (
+    ABSENT,
+    PRESENT,
+    Aggregate,
+    Argument,
+    Bind,
+    Body,
+    Constant,
+    Each,
+    Literal,
+    Match,
+    Not,
+    Or,
+    Test,
+    Variable,
+)
+
+MOST_LOOPS: Final = 16
+"""Loops inside each other; Python itself allows 20 blocks."""
+
+Names: TypeAlias = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where code is being made: what is known, how many loops are around it, what it matched."""
+
+    names: Names
+    loops: int = 0
+    matched: Mapping[int, ast.expr] = field(default_factory=dict)
+
+    def knowing(self, names: Mapping[str, str]) -> Place:
+        """The place where more variables are known."""
+        return replace(self, names={**self.names, **names})
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What code does with an instance that holds, and with one that fails."""
+
+    holds: Callable[[Place], Statements]
+    fails: Callable[[], Statements]
+
+
+class Functions:
+    """The functions of one module of code; `pending` are those that others call."""
+
+    def __init__(self, layout: Layout, constants: Constants) -> None:
+        self.layout = layout
+        self.constants = constants
+        self.made: Statements = []
+        self._count = 0
+
+    def fresh(self, prefix: str) -> str:
+        """An identifier that nothing else has."""
+        self._count += 1
+        return f"{prefix}_{self._count}"
+
+    def add(self, name: str, parameters: Sequence[str], doc: str, body: Statements) -> None:
+        """A finished function."""
+        self.made.append(tree.function(name, ["w", *parameters], doc, body))
+
+
+class Coder:
+    """Makes the code of the bodies inside one Python function."""
+
+    def __init__(
+        self, functions: Functions, *, repeated: bool, recursive: Collection[str] = ()
+    ) -> None:
+        self.functions = functions
+        self.layout = functions.layout
+        self.expressions = Expressions(functions.constants)
+        self.recursive = recursive
+        self._repeated = repeated
+        self._slots: dict[int, str] = {}
+        self._lists: set[int] = set()
+        self.used: Counter[str] = Counter()
+
+    # --- flat bodies ------------------------------------------------------------------------------------
+
+    def instances(self, flat: Body, place: Place, ends: Ends) -> Statements:
+        """Code that runs `ends` for each instance of a flat body."""
+        return self._next(tuple(enumerate(flat)), flat, place, ends)
+
+    def instances_with(self, flat: Body, at: int, atom: str, ends: Ends) -> Statements:
+        """The same, where the match at a position is matched with a given atom."""
+        match = flat[at]
+        if not isinstance(match, Match):
+            raise InternalError("only a match is matched with an atom")
+        rest = tuple(each for each in enumerate(flat) if each[0] != at)
+
+        def then(place: Place) -> Statements:
+            return self._next(rest, flat, place, ends)
+
+        positions = range(len(match.arguments))
+        return self._unified(match, positions, tree.name(atom), Place({}), then)
+
+    def _next(
+        self, waiting: tuple[tuple[int, Literal], ...], flat: Body, place: Place, ends: Ends
+    ) -> Statements:
+        around = {*place.names, *bound_by(flat)}
+        ready = [
+            (self._rank(literal, place), position, literal)
+            for position, literal in waiting
+            if not can_fail(literal) and reads(literal, around) <= place.names.keys()
+        ]
+        if not ready:
+            return self._tail([literal for _, literal in waiting], around, place, ends)
+        _, position, literal = min(ready, key=lambda each: each[:2])
+        rest = tuple(each for each in waiting if each[0] != position)
+
+        def then(reached: Place) -> Statements:
+            return self._next(rest, flat, reached, ends)
+
+        return self._coded(position, literal, place, then)
+
+    def _rank(self, literal: Literal, place: Place) -> tuple[int, int]:
+        """What to look at first: tests, then what has one row, then what an index finds, then scans."""
+        match literal:
+            case Test() | Bind():
+                return 0, 0
+            case Match():
+                return self._match_rank(literal, place)
+            case Or() | Not():
+                return 4, 0
+            case Each():
+                return 5, 0
+            case Aggregate():
+                return 7, 0
+
+    def _match_rank(self, literal: Match, place: Place) -> tuple[int, int]:
+        if self.layout.is_single(literal.name):
+            return 1, 0
+        known = self._known(literal, place)
+        if self.layout.is_derived(literal.name) and len(known) == len(literal.arguments):
+            return 2, 0
+        return (6, -len(known)) if known else (8, 0)
+
+    def _known(self, literal: Match, place: Place) -> list[int]:
+        return [
+            position
+            for position, argument in enumerate(literal.arguments)
+            if isinstance(argument, Constant)
+            or (isinstance(argument, Variable) and argument.name in place.names)
+        ]
+
+    def _coded(
+        self, position: int, literal: Literal, place: Place, then: Callable[[Place], Statements]
+    ) -> Statements:
+        match literal:
+            case Match():
+                return self._match(position, literal, place, then)
+            case Each():
+                return self._each(literal, place, then)
+            case Bind():
+                return self._bind(literal, place, then)
+            case Test():
+                code = self.expressions.inline(literal.condition, place.names)
+                if code is None:
+                    called = self.expressions.calculated(literal.condition, place.names)
+                    code = tree.compare(called, ast.Is(), tree.constant(True))
+                return [tree.when(code, then(place))]
+            case Not():
+                found = self.holding(literal.body, place, "not")
+                return [tree.when(tree.negated(found), then(place))]
+            case Or():
+                found = tree.any_of([self.holding(b, place, "either") for b in literal.branches])
+                return [tree.when(found, then(place))]
+            case Aggregate():
+                value = self.aggregated(literal, place)
+                return self._given(literal.result, value, place, then)
+
+    # --- generators ---------------------------------------------------------------------------------------
+
+    def slot(self, kind: SlotKind, name: str, positions: tuple[int, ...] = ()) -> str:
+        """The local variable that holds a slot in this function."""
+        number = self.layout.number(kind, name, positions)
+        if number not in self._slots:
+            self._slots[number] = f"{kind.value}_{number}"
+        return self._slots[number]
+
+    def prologue(self) -> Statements:
+        """The statements that read the slots which the function uses."""
+        return [
+            tree.assign(identifier, tree.item(tree.name("w"), number))
+            for number, identifier in sorted(self._slots.items())
+        ]
+
+    def _match(
+        self, position: int, literal: Match, place: Place, then: Callable[[Place], Statements]
+    ) -> Statements:
+        name = literal.name
+        if self.layout.is_single(name):
+            return self._single(position, literal, place, then)
+        known = self._known(literal, place)
+        if self.layout.is_derived(name) and len(known) == len(literal.arguments):
+            atom = tree.pair(self._argument(a, place) for a in literal.arguments)
+            reached = replace(self._matching(position, name, atom, place), loops=place.loops)
+            seen = tree.name(self.slot(SlotKind.SEEN, name))
+            return [tree.when(tree.compare(atom, ast.In(), seen), then(reached))]
+        row = self.functions.fresh("atom" if self.layout.is_derived(name) else "row")
+        use = self._use_index(name, known, place)
+        before, over = self._ranged(literal, known, place) if use else self._scanned(name)
+        checked = [p for p in range(len(literal.arguments)) if not (use and p in known)]
+        identity = (
+            tree.name(row) if self.layout.is_derived(name) else tree.read(tree.name(row), "id")
+        )
+        inner = self._matching(position, name, identity, place)
+        values = tree.name(row)
+        start: Statements = []
+        if not self.layout.is_derived(name) and self._reads_columns(literal, checked):
+            values = tree.name(f"{row}_values")
+            start = [tree.assign(f"{row}_values", tree.read(tree.name(row), "values"))]
+        body = self._unified(literal, checked, values, inner, then)
+        if literal.source is not None and not self.layout.is_derived(name):
+            body = [tree.when(_source(tree.name(row), int(literal.source)), body)]
+        return [*before, *self._loop(row, over, [*start, *body], place)]
+
+    def _reads_columns(self, literal: Match, positions: Iterable[int]) -> bool:
+        return any(self._asks(literal, position) for position in positions)
+
+    def _asks(self, literal: Match, position: int) -> bool:
+        """Whether a match asks anything of a column: a variable nobody reads only that it is there."""
+        argument = literal.arguments[position]
+        if argument is PRESENT or (isinstance(argument, Variable) and self.used[argument.name] < 2):
+            return self.layout.optional(literal.name, position) and not self.layout.is_derived(
+                literal.name
+            )
+        return isinstance(argument, Variable | Constant) or argument is ABSENT
+
+    def _use_index(self, name: str, known: Sequence[int], place: Place) -> bool:
+        if not known:
+            return False
+        return bool(self._repeated or place.loops or self.layout.is_ready(name))
+
+    def _scanned(self, name: str) -> tuple[Statements, ast.expr]:
+        kind = SlotKind.ATOMS if self.layout.is_derived(name) else SlotKind.ROWS
+        return [], tree.name(self.slot(kind, name))
+
+    def _ranged(
+        self, literal: Match, known: Sequence[int], place: Place
+    ) -> tuple[Statements, ast.expr]:
+        """The statements that make an index ready, and what it finds."""
+        slot = self.slot(SlotKind.INDEX, literal.name, tuple(known))
+        number = self.layout.number(SlotKind.INDEX, literal.name, tuple(known))
+        keys = [self._argument(literal.arguments[position], place) for position in known]
+        key = keys[0] if len(keys) == 1 else tree.pair(keys)
+        ready: Statements = []
+        if not self.layout.is_ready(literal.name) and literal.name not in self.recursive:
+            build = tree.call("build_index", tree.name("w"), tree.constant(number))
+            ready = [tree.when(tree.is_none(tree.name(slot)), [tree.assign(slot, build)])]
+        return ready, tree.method(tree.name(slot), "get", key, tree.pair(()))
+
+    def _loop(self, row: str, over: ast.expr, body: Statements, place: Place) -> Statements:
+        """A loop that counts its steps, so that the time limit is honoured."""
+        if place.loops >= MOST_LOOPS:
+            raise UnplannableError(f"a body ranges over more than {MOST_LOOPS} relations at once")
+        rows = f"{row}_all"
+        steps = tree.item(tree.name("w"), STEPS)
+        cost = ast.BinOp(tree.call("len", tree.name(rows)), ast.Add(), tree.constant(1))
+        count: ast.stmt = ast.AugAssign(
+            ast.Subscript(tree.name("w"), tree.constant(STEPS), ast.Store()), ast.Sub(), cost
+        )
+        check = tree.when(
+            tree.compare(steps, ast.Lt(), tree.constant(0)),
+            [tree.do(tree.call("tick", tree.name("w")))],
+        )
+        return [
+            tree.assign(rows, over),
+            count,
+            check,
+            tree.loop(row, tree.name(rows), body),
+        ]
+
+    def _single(
+        self, position: int, literal: Match, place: Place, then: Callable[[Place], Statements]
+    ) -> Statements:
+        one = tree.name(self.slot(SlotKind.ONE, literal.name))
+        conditions = [tree.negated(tree.is_none(one))]
+        if literal.source is not None:
+            row = tree.name(self.slot(SlotKind.ROW, literal.name))
+            conditions.append(_source(row, int(literal.source)))
+        inner = replace(place, matched={**place.matched, position: tree.constant(literal.name)})
+        body = self._unified(literal, range(len(literal.arguments)), one, inner, then)
+        return [tree.when(tree.all_of(conditions), body)]
+
+    def _matching(self, position: int, name: str, identity: ast.expr, place: Place) -> Place:
+        loops = place.loops + 1
+        whole = tree.pair([tree.constant(name), identity])
+        return replace(place, loops=loops, matched={**place.matched, position: whole})
+
+    def _unified(
+        self,
+        literal: Match,
+        positions: Iterable[int],
+        values: ast.expr,
+        place: Place,
+        then: Callable[[Place], Statements],
+    ) -> Statements:
+        """Compare the columns that are known, then bind the others."""
+        compared: list[ast.expr] = []
+        bound: dict[str, str] = {}
+        assigned: Statements = []
+        present: list[ast.expr] = []
+        for position in positions:
+            argument = literal.arguments[position]
+            if not self._asks(literal, position):
+                if isinstance(argument, Variable):
+                    bound.setdefault(argument.name, "")
+                continue
+            column = tree.item(values, position)
+            missing = tree.compare(column, ast.Is(), tree.name("MISSING"))
+            if argument is ABSENT:
+                compared.append(missing)
+            elif argument is PRESENT:
+                compared.append(tree.negated(missing))
+            elif isinstance(argument, Constant) or (
+                isinstance(argument, Variable) and argument.name in place.names
+            ):
+                compared.append(tree.compare(column, ast.Eq(), self._argument(argument, place)))
+            elif isinstance(argument, Variable):
+                if self.used[argument.name] < 2:
+                    compared.append(tree.negated(missing))
+                elif argument.name in bound:
+                    present.append(tree.compare(column, ast.Eq(), tree.name(bound[argument.name])))
+                else:
+                    identifier = bound[argument.name] = self.identifier(argument)
+                    assigned.append(tree.assign(identifier, column))
+                    if self._may_miss(literal, position):
+                        absent = tree.compare(tree.name(identifier), ast.Is(), tree.name("MISSING"))
+                        present.append(tree.negated(absent))
+        rest = then(place.knowing(bound))
+        if present:
+            rest = [tree.when(tree.all_of(present), rest)]
+        rest = [*assigned, *rest]
+        return [tree.when(tree.all_of(compared), rest)] if compared else rest
+
+    def _may_miss(self, literal: Match, position: int) -> bool:
+        return not self.layout.is_derived(literal.name) and self.layout.optional(
+            literal.name, position
+        )
+
+    def identifier(self, variable: Variable) -> str:
+        """A fresh name in Python for a variable."""
+        plain = "".join(c if c.isascii() and c.isalnum() else "_" for c in variable.name)
+        return self.functions.fresh(f"v_{plain.strip('_').lower()}")
+
+    def _argument(self, argument: Argument, place: Place) -> ast.expr:
+        if isinstance(argument, Constant):
+            return self.functions.constants.of(argument.value)
+        if isinstance(argument, Variable):
+            return tree.name(place.names[argument.name])
+        raise InternalError(f"`{argument.value}` has no value")
+
+    def _each(self, literal: Each, place: Place, then: Callable[[Place], Statements]) -> Statements:
+        collection = self.expressions.inline(literal.collection, place.names)
+        if collection is None:
+            raise InternalError("a collection is a variable or a constant")
+        if ABSENT in (literal.element, literal.index):
+            return []
+        element, index = self.functions.fresh("element"), self.functions.fresh("index")
+        inner = replace(place, loops=place.loops + 1)
+        body = self._elements(literal, (element, index), inner, then)
+        all_ = f"{element}_all"
+        steps = self._loop(element, collection, body, place)
+        if isinstance(literal.index, Variable | Constant):
+            counted = tree.call("enumerate", tree.name(all_), tree.constant(1))
+            steps[-1] = tree.loop_pairs(index, element, counted, body)
+        return steps
+
+    def _elements(
+        self,
+        literal: Each,
+        given: tuple[str, str],
+        place: Place,
+        then: Callable[[Place], Statements],
+    ) -> Statements:
+        bound: dict[str, str] = {}
+        compared: list[ast.expr] = []
+        for argument, identifier in zip((literal.element, literal.index), given, strict=True):
+            if isinstance(argument, Variable) and argument.name in bound:
+                known = tree.name(bound[argument.name])
+                compared.append(tree.compare(tree.name(identifier), ast.Eq(), known))
+            elif isinstance(argument, Variable) and argument.name not in place.names:
+                bound[argument.name] = identifier
+            elif isinstance(argument, Variable | Constant):
+                value = self._argument(argument, place)
+                compared.append(tree.compare(tree.name(identifier), ast.Eq(), value))
+        rest = then(place.knowing(bound))
+        return [tree.when(tree.all_of(compared), rest)] if compared else rest
+
+    # --- values -----------------------------------------------------------------------------------------
+
+    def _bind(self, literal: Bind, place: Place, then: Callable[[Place], Statements]) -> Statements:
+        code = self.expressions.inline(literal.value, place.names)
+        if code is not None:
+            return self._equal(literal.variable, code, place, then)
+        called = self.expressions.calculated(literal.value, place.names)
+        return self._given(literal.variable, called, place, then)
+
+    def _equal(
+        self, variable: Variable, code: ast.expr, place: Place, then: Callable[[Place], Statements]
+    ) -> Statements:
+        """A variable that has the value of code, which is never missing."""
+        if variable.name in place.names:
+            same = tree.compare(tree.name(place.names[variable.name]), ast.Eq(), code)
+            return [tree.when(same, then(place))]
+        identifier = self.identifier(variable)
+        return [tree.assign(identifier, code), *then(place.knowing({variable.name: identifier}))]
+
+    def _given(
+        self, variable: Variable, code: ast.expr, place: Place, then: Callable[[Place], Statements]
+    ) -> Statements:
+        """A variable that has the value of code where that is not missing."""
+        if variable.name in place.names:
+            return self._equal(variable, code, place, then)
+        identifier = self.identifier(variable)
+        missing = tree.compare(tree.name(identifier), ast.Is(), tree.name("MISSING"))
+        rest = then(place.knowing({variable.name: identifier}))
+        return [tree.assign(identifier, code), tree.when(tree.negated(missing), rest)]
+
+    # --- nested bodies ------------------------------------------------------------------------------------
+
+    def holding(self, body: Body, place: Place, kind: str) -> ast.expr:
+        """Code for whether a body has an instance: True, False, or None where none holds and one fails."""
+        tests = self._only_tests(body, place)
+        if tests is not None:
+            return tests
+        inputs = sorted(set(body_variables(body)) & place.names.keys())
+        parameters = [place.names[name] for name in inputs]
+        coder = self._inside()
+        held: Statements = [tree.give(tree.constant(True))]
+        fallible = any(map(can_fail, body))
+        failed: Statements = [tree.assign("failed", tree.constant(True))]
+        ends = Ends(lambda _: held, lambda: failed)
+        inner = Place({name: place.names[name] for name in inputs})
+        coded: Statements = []
+        for flat in flattened(body, inputs, self.recursive):
+            coded += coder.instances(flat, inner, ends)
+        start: Statements = [tree.assign("failed", tree.constant(False))] if fallible else []
+        last = (
+            ast.IfExp(tree.name("failed"), tree.NONE, tree.constant(False))
+            if fallible
+            else tree.constant(False)
+        )
+        name = self.functions.fresh(kind)
+        self.functions.add(
+            name, parameters, "", [*coder.prologue(), *start, *coded, tree.give(last)]
+        )
+        return tree.call(name, tree.name("w"), *map(tree.name, parameters))
+
+    def _only_tests(self, body: Body, place: Place) -> ast.expr | None:
+        """A condition, where a body is nothing but tests that Python can do."""
+        tests = [literal for literal in body if isinstance(literal, Test)]
+        if len(tests) < len(body):
+            return None
+        codes = [self.expressions.inline(test.condition, place.names) for test in tests]
+        inline = [code for code in codes if code is not None]
+        return tree.all_of(inline) if len(inline) == len(codes) else None
+
+    def _inside(self) -> Coder:
+        coder = Coder(self.functions, repeated=True, recursive=self.recursive)
+        coder.used = self.used
+        return coder
+
+    def aggregated(self, literal: Aggregate, place: Place) -> ast.expr:
+        """Code for the value of an aggregate: MISSING where there is none, None where it fails."""
+        inputs = sorted({*reads(literal, place.names.keys())})
+        parameters = [place.names[name] for name in inputs]
+        coder = self._inside()
+        flats = flattened(literal.body, inputs, counted=True)
+        distinct = len(flats) > 1 or any(isinstance(x, Each) for x in flats[0])
+        failed: Statements = [tree.give(tree.NONE)]
+        inner = Place({name: place.names[name] for name in inputs})
+        coded: Statements = []
+        for flat in flats:
+            ends = Ends(coder.counting(literal, flat, distinct), lambda: failed)
+            coded += coder.instances(flat, inner, ends)
+        name = self.functions.fresh(literal.kind.value)
+        start, last = self._collected(literal, distinct)
+        self.functions.add(name, parameters, "", [*coder.prologue(), *start, *coded, *last])
+        return tree.call(name, tree.name("w"), *map(tree.name, parameters))
+
+    def _collected(self, literal: Aggregate, distinct: bool) -> tuple[Statements, Statements]:
+        start: Statements = []
+        if distinct:
+            start.append(tree.assign("distinct", tree.call("set")))
+        if literal.value is None:
+            start.append(tree.assign("count", tree.constant(0)))
+            return start, [tree.give(tree.name("count"))]
+        start.append(tree.assign("values", ast.List([], ast.Load())))
+        over = self.functions.constants.named(literal, "aggregate")
+        return start, [tree.give(tree.call("total", over, tree.name("values")))]
+
+    def counting(
+        self, literal: Aggregate, flat: Body, distinct: bool
+    ) -> Callable[[Place], Statements]:
+        """What an aggregate does with each match of its body."""
+
+        def count(place: Place) -> Statements:
+            counted: Statements
+            if literal.value is None:
+                one = ast.Name("count", ast.Store())
+                counted = [ast.AugAssign(one, ast.Add(), tree.constant(1))]
+            else:
+                value = self.expressions.inline(literal.value, place.names)
+                if value is None:
+                    value = self.expressions.calculated(literal.value, place.names)
+                counted = [tree.do(tree.method(tree.name("values"), "append", value))]
+            if not distinct:
+                return counted
+            add = tree.do(tree.method(tree.name("distinct"), "add", tree.name("key")))
+            new = tree.compare(tree.name("key"), ast.NotIn(), tree.name("distinct"))
+            key = self._identity(literal, flat, place)
+            return [tree.assign("key", key), tree.when(new, [add, *counted])]
+
+        return count
+
+    def _identity(self, literal: Aggregate, flat: Body, place: Place) -> ast.expr:
+        own = [
+            tree.name(place.names[v.name]) if place.names.get(v.name) else tree.NONE
+            for v in literal.locals
+        ]
+        entries = [place.matched[i] for i, each in enumerate(flat) if isinstance(each, Match)]
+        return tree.pair([*own, *entries])
+
+    # --- what can fail ------------------------------------------------------------------------------------
+
+    def _tail(
+        self, waiting: Sequence[Literal], around: Collection[str], place: Place, ends: Ends
+    ) -> Statements:
+        """The literals that can fail, and those that read what they bind."""
+        if not waiting:
+            return ends.holds(place)
+        result = self.functions.fresh("result")
+        if len(waiting) == 1 and isinstance(waiting[0], Test):
+            called = self.expressions.calculated(waiting[0].condition, place.names)
+            true = tree.compare(tree.name(result), ast.Is(), tree.constant(True))
+            failing = tree.when(is_failure(tree.name(result)), ends.fails())
+            return [tree.assign(result, called), tree.when(true, ends.holds(place), [failing])]
+        call, results = tail_function(self, waiting, around, place)
+        holds = ends.holds(place.knowing(results))
+        if results:
+            holds = [tree.unpack(list(results.values()), tree.name(result)), *holds]
+        failing = tree.when(tree.is_none(tree.name(result)), ends.fails())
+        return [tree.assign(result, call), tree.when(tree.name(result), holds, [failing])]
+
+
+def _source(row: ast.expr, least: int) -> ast.expr:
+    return tree.compare(tree.read(row, "source"), ast.GtE(), tree.constant(least))
+
+
+# --- tails -----------------------------------------------------------------------------------------------
+
+
+def is_failure(value: ast.expr) -> ast.expr:
+    """Whether the exact calculation failed."""
+    return tree.compare(tree.read(value, "__class__"), ast.Is(), tree.name("CalculationFailure"))
+
+
+def tail_function(
+    coder: Coder, waiting: Sequence[Literal], around: Collection[str], place: Place
+) -> tuple[ast.expr, dict[str, str]]:
+    """A function for the literals of a body that can fail: its call, and the variables that it gives.
+
+    It gives False where one does not hold, else None where one fails, else True or the values of its variables.
+    A variable that has no value but a failed one is None in it.
+    """
+    tail = _Tail(coder, place)
+    body: Statements = [tree.assign("failed", tree.constant(False))]
+    for literal in _in_order(waiting, around, place):
+        body += tail.statements(literal)
+    last = tree.pair(map(tree.name, tail.bound.values())) if tail.bound else tree.constant(True)
+    body.append(tree.give(ast.IfExp(tree.name("failed"), tree.NONE, last)))
+    inputs = sorted({v for x in waiting for v in (*mentions(x), *binds(x)) if place.names.get(v)})
+    parameters = [place.names[name] for name in inputs]
+    name = coder.functions.fresh("tail")
+    coder.functions.add(name, parameters, "", body)
+    return tree.call(name, tree.name("w"), *map(tree.name, parameters)), tail.bound
+
+
+def _in_order(
+    waiting: Sequence[Literal], around: Collection[str], place: Place
+) -> Iterator[Literal]:
+    """The literals of a tail so that what binds a variable comes before what reads it."""
+    left, known = list(waiting), set(place.names)
+    while left:
+        binders = Counter(v for literal in left for v in binds(literal))
+        ready = [x for x in left if all(v in known for v in reads(x, around))]
+        best = [x for x in ready if not any(binders[v] for v in reads(x, around) - {*binds(x)})]
+        if not ready:
+            raise UnplannableError("nothing binds a variable that a body reads")
+        chosen = (best or ready)[0]
+        left.remove(chosen)
+        known.update(binds(chosen))
+        yield chosen
+
+
+def _no() -> Statements:
+    return [tree.give(tree.constant(False))]
+
+
+class _Tail:
+    """The statements of one tail; `bound` are the variables it binds, by their names in Python."""
+
+    def __init__(self, coder: Coder, place: Place) -> None:
+        self._coder = coder
+        self._place = place
+        self.bound: dict[str, str] = {}
+
+    def statements(self, literal: Literal) -> Statements:
+        """The code of one literal: `return False` where it does not hold, `failed = True` where it fails."""
+        place = self._place.knowing(self.bound)
+        before = set(self.bound)
+        match literal:
+            case Test():
+                given = [
+                    tree.assign(
+                        "value", self._coder.expressions.calculated(literal.condition, place.names)
+                    )
+                ]
+                untrue = tree.compare(tree.name("value"), ast.IsNot(), tree.constant(True))
+                done = self._judged(is_failure(tree.name("value")), [tree.when(untrue, _no())])
+            case Bind():
+                given = [
+                    tree.assign(
+                        "value", self._coder.expressions.calculated(literal.value, place.names)
+                    )
+                ]
+                done = self._compared(literal.variable, is_failure(tree.name("value")))
+            case Aggregate():
+                given = [tree.assign("value", self._coder.aggregated(literal, place))]
+                done = self._compared(literal.result, tree.is_none(tree.name("value")))
+            case Not():
+                given = [tree.assign("value", self._coder.holding(literal.body, place, "not"))]
+                holds = tree.when(tree.name("value"), _no())
+                done = self._judged(tree.is_none(tree.name("value")), [holds])
+            case Or():
+                found = [self._coder.holding(b, place, "either") for b in literal.branches]
+                given, done = [], [tree.when(tree.negated(tree.any_of(found)), _no())]
+            case Match() | Each():
+                raise UnplannableError("a body ranges over what may have failed")
+        return self._guarded(literal, [*given, *done], set(self.bound) - before)
+
+    def _judged(
+        self, fails: ast.expr, otherwise: Statements, also: Sequence[ast.stmt] = ()
+    ) -> Statements:
+        failed: Statements = [tree.assign("failed", tree.constant(True)), *also]
+        return [tree.when(fails, failed, otherwise)]
+
+    def _compared(self, variable: Variable, fails: ast.expr) -> Statements:
+        value = tree.name("value")
+        missing = tree.compare(value, ast.Is(), tree.name("MISSING"))
+        if variable.name in self._place.names:
+            known = tree.name(self._place.names[variable.name])
+            differs = tree.compare(value, ast.NotEq(), known)
+            return self._judged(fails, [tree.when(differs, _no())])
+        if variable.name in self.bound:
+            known = tree.name(self.bound[variable.name])
+            differs = tree.compare(value, ast.NotEq(), known)
+            again = tree.when(
+                tree.is_none(known),
+                [tree.assign(self.bound[variable.name], value)],
+                [tree.when(differs, _no())],
+            )
+            return self._judged(fails, [tree.when(missing, _no(), [again])])
+        identifier = self.bound[variable.name] = self._coder.identifier(variable)
+        first = tree.when(missing, _no(), [tree.assign(identifier, value)])
+        return self._judged(fails, [first], [tree.assign(identifier, tree.NONE)])
+
+    def _guarded(
+        self, literal: Literal, statements: Statements, new: Collection[str]
+    ) -> Statements:
+        """The same, where a variable that it reads may have no value: then the literal fails."""
+        read = [self.bound[v] for v in sorted(set(mentions(literal)) - {*new}) if v in self.bound]
+        if not read:
+            return statements
+        lacking = tree.any_of([tree.is_none(tree.name(identifier)) for identifier in read])
+        failed: Statements = [tree.assign("failed", tree.constant(True))]
+        failed += [tree.assign(self.bound[v], tree.NONE) for v in sorted(new)]
+        return [tree.when(lacking, failed, statements)]

@@ -1,0 +1,174 @@
+"""What the code of a plan calls: the few steps that are the same for every program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeAlias
+
+from policylang.evaluate.calculate import aggregate, is_like, value_of
+from policylang.evaluate.exact import CalculationFailure
+from policylang.evaluate.firings import Firing
+from policylang.evaluate.plan.world import Layout, SlotKind, World, indexed, tick
+from policylang.facts.factset import Row
+from policylang.facts.order import bindings_key
+from policylang.facts.values import MISSING, Value
+from policylang.semantics.program import Aggregate
+
+Bindings: TypeAlias = tuple[Value, ...]
+Hits: TypeAlias = list[tuple[int, Sequence[Firing]]]
+"""Firings by the position of their rule in the program."""
+
+RuleFunction: TypeAlias = Callable[[World], Sequence[Firing]]
+
+
+@dataclass(slots=True)
+class Growing:
+    """A definition in recursion: the slots of its atoms and of the indexes that grow with them."""
+
+    seen: int
+    atoms: int
+    indexes: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+
+
+def insert(world: World, growing: Growing, atom: tuple[Any, ...]) -> None:
+    """Add an atom to a definition in recursion, unless it is there."""
+    seen = world[growing.seen]
+    if atom in seen:
+        return
+    seen[atom] = None
+    world[growing.atoms].append(atom)
+    for number, positions in growing.indexes:
+        key = atom[positions[0]] if len(positions) == 1 else tuple([atom[p] for p in positions])
+        world[number].setdefault(key, []).append(atom)
+
+
+def saturate(
+    world: World, parts: Sequence[tuple[int, Sequence[Callable[[World, Any], None]]]]
+) -> None:
+    """Derive all that a recursion derives: each atom is given once to each clause that reads it.
+
+    Semi-naive evaluation with a queue in place of rounds: an atom joins with all atoms known when its turn comes,
+    and atoms that come later find it in turn.
+    """
+    turns = [0] * len(parts)
+    moved = True
+    while moved:
+        moved = False
+        for part, (number, readers) in enumerate(parts):
+            atoms = world[number]
+            while turns[part] < len(atoms):
+                atom = atoms[turns[part]]
+                turns[part] += 1
+                moved = True
+                world[0] -= 1
+                if world[0] < 0:
+                    tick(world)
+                for reader in readers:
+                    reader(world, atom)
+
+
+def store(seen: dict[Any, None], atoms: list[Any], new: Iterable[tuple[Any, ...]]) -> None:
+    """Add the atoms that a clause derives."""
+    for atom in new:
+        if atom not in seen:
+            seen[atom] = None
+            atoms.append(atom)
+
+
+def fire(rule: str, found: Iterable[Bindings], plain: bool) -> Sequence[Firing]:
+    """The firings of a rule, sorted. `plain` bindings sort by themselves as `bindings_key` sorts them."""
+    ordered = sorted(found) if plain else sorted(found, key=bindings_key)
+    return [Firing(rule, bindings) for bindings in ordered]
+
+
+def total(literal: Aggregate, values: Iterable[Any]) -> Any:
+    """The value of an aggregate over the values of its matches; None where it fails."""
+    type_ = literal.result.type if literal.value is None else literal.value.type
+    calculated = aggregate(literal.kind, values, type_, literal.result.type)
+    return None if isinstance(calculated, CalculationFailure) else calculated
+
+
+def joined(given: Sequence[Row], rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows of reference data and after them those of a request, each with an id of its own."""
+    if not given:
+        return rows
+    return [*given, *(replace(row, id=len(given) + row.id) for row in rows)]
+
+
+def index_builder(layout: Layout) -> Callable[[World, int], Mapping[Any, Any]]:
+    """The function that builds the index of a slot when it is first asked for."""
+
+    def build_index(world: World, number: int) -> Mapping[Any, Any]:
+        slot = layout.slot(number)
+        derived = layout.is_derived(slot.name)
+        kind = SlotKind.ATOMS if derived else SlotKind.ROWS
+        rows = world[layout.number(kind, slot.name)]
+        index = world[number] = indexed(rows, slot.positions, derived=derived)
+        return index
+
+    return build_index
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A test on a column of a single row that chooses, by its value, the rules that can fire.
+
+    `each` says that the column holds a set, whose elements choose.
+    """
+
+    slot: int
+    column: int
+    each: bool
+    rules: Mapping[object, Sequence[tuple[int, RuleFunction]]]
+
+    def chosen(self, world: World) -> Iterable[tuple[int, RuleFunction]]:
+        """The rules that can fire, with their positions."""
+        values = world[self.slot]
+        if values is None:
+            return ()
+        value = values[self.column]
+        if not self.each:
+            return self.rules.get(value, ())
+        if value is MISSING:
+            return ()
+        found = {pair for element in value for pair in self.rules.get(element, ())}
+        return sorted(found, key=_position)
+
+
+def _position(pair: tuple[int, Any]) -> int:
+    return pair[0]
+
+
+def run_chosen(world: World, guards: Sequence[Guard], hits: Hits) -> None:
+    """Evaluate the rules that guards choose."""
+    for guard in guards:
+        for position, rule in guard.chosen(world):
+            fired = rule(world)
+            if fired:
+                hits.append((position, fired))
+
+
+def in_order(hits: Hits) -> Hits:
+    """Firings in the order of their rules."""
+    hits.sort(key=_position)
+    return hits
+
+
+GLOBALS: Final[Mapping[str, object]] = {
+    "CalculationFailure": CalculationFailure,
+    "Firing": Firing,
+    "MISSING": MISSING,
+    "fire": fire,
+    "in_order": in_order,
+    "insert": insert,
+    "is_like": is_like,
+    "joined": joined,
+    "run_chosen": run_chosen,
+    "saturate": saturate,
+    "store": store,
+    "tick": tick,
+    "total": total,
+    "value_of": value_of,
+}
+"""The names that the code of a plan may use, beside Python's own."""
