@@ -1,0 +1,92 @@
+"""`policylang fmt`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from policylang.cli.output import ExitCode
+from tests.cli.conftest import Run
+
+UGLY = "module orders\n\n\n\naction   cancel\nrule small:allow cancel\n"
+PRETTY = "module orders\n\naction cancel\nrule small: allow cancel\n"
+BROKEN = "module orders\nrule small allow cancel\n"
+
+
+@pytest.fixture
+def ugly(tmp_path: Path) -> Path:
+    """A policy that is not in the one style."""
+    path = tmp_path / "orders.policy"
+    path.write_text(UGLY, encoding="utf-8")
+    return path
+
+
+def test_fmt_rewrites_a_file_in_place(run: Run, ugly: Path) -> None:
+    """`fmt` writes the one style over a file, keeps its mode, and leaves nothing else behind."""
+    ugly.chmod(0o640)
+    answer = run("fmt", "orders.policy")
+    assert answer.exit_code == ExitCode.OK
+    assert ugly.read_text(encoding="utf-8") == PRETTY
+    assert ugly.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in ugly.parent.iterdir()] == ["orders.policy"]
+    assert "rewritten: orders.policy" in answer.stderr
+
+
+def test_fmt_of_its_own_output_changes_nothing(run: Run, ugly: Path) -> None:
+    """A second `fmt` finds nothing to do, and says so."""
+    run("fmt", "orders.policy")
+    before = ugly.stat().st_mtime_ns
+    answer = run("fmt", "orders.policy")
+    assert answer.exit_code == ExitCode.OK
+    assert "in the one style already" in answer.stderr
+    assert ugly.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("flag", ["--check", "--diff"])
+def test_check_and_diff_write_nothing_and_end_with_one(run: Run, ugly: Path, flag: str) -> None:
+    """`--check` and `--diff` leave the file as it is and fail where it would change."""
+    answer = run("fmt", flag, "orders.policy")
+    assert answer.exit_code == ExitCode.FAILED
+    assert ugly.read_text(encoding="utf-8") == UGLY
+    assert ("+rule small: allow cancel" in answer.stdout) is (flag == "--diff")
+    ugly.write_text(PRETTY, encoding="utf-8")
+    assert run("fmt", flag, "orders.policy").exit_code == ExitCode.OK
+
+
+def test_fmt_filters_standard_input(run: Run) -> None:
+    """`fmt -` writes the style of what it reads to standard output, and nothing else."""
+    answer = run("fmt", "-", input=UGLY)
+    assert (answer.exit_code, answer.stdout) == (ExitCode.OK, PRETTY)
+
+
+def test_fmt_does_not_touch_what_it_cannot_read(run: Run, tmp_path: Path) -> None:
+    """A policy with errors of syntax is reported and left alone, and the others are still written."""
+    (tmp_path / "broken.policy").write_text(BROKEN, encoding="utf-8")
+    (tmp_path / "ugly.policy").write_text(UGLY, encoding="utf-8")
+    answer = run("fmt", ".")
+    assert answer.exit_code == ExitCode.POLICY_ERRORS
+    assert "broken.policy:2" in answer.stderr
+    assert (tmp_path / "broken.policy").read_text(encoding="utf-8") == BROKEN
+    assert (tmp_path / "ugly.policy").read_text(encoding="utf-8") == PRETTY
+
+
+def test_fmt_tells_a_program_what_changed(run: Run, ugly: Path) -> None:
+    """`--json` lists every file with whether it changed."""
+    answer = run("fmt", "--check", "--json", "orders.policy")
+    assert answer.exit_code == ExitCode.FAILED
+    assert json.loads(answer.stdout) == [{"file": "orders.policy", "changed": True}]
+
+
+def test_standard_input_stands_alone(run: Run, ugly: Path) -> None:
+    """`-` beside a file is wrong usage: there is one standard output."""
+    assert run("fmt", "-", "orders.policy").exit_code == ExitCode.USAGE
+
+
+def test_fmt_writes_unix_lines(run: Run, tmp_path: Path) -> None:
+    """Line ends of other systems become line feeds."""
+    path = tmp_path / "orders.policy"
+    path.write_bytes(UGLY.replace("\n", "\r\n").encode())
+    assert run("fmt", "orders.policy").exit_code == ExitCode.OK
+    assert path.read_bytes() == PRETTY.encode()
