@@ -9,21 +9,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from policylang.bundle.bundle import Bundle
+    from policylang.bundle.case import Case
+    from policylang.bundle.loading import load, loads
+    from policylang.decide.decision import Decision, Outcome, Reason, ReasonKind
     from policylang.errors import InternalError, PolicyError, PolicyInvalid
+    from policylang.evaluate.firings import Limits
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Bundle",
+    "Case",
+    "Decision",
     "InternalError",
+    "Limits",
+    "Outcome",
     "PolicyError",
     "PolicyInvalid",
+    "Reason",
+    "ReasonKind",
     "__version__",
+    "load",
+    "loads",
 ]
 
 _HOMES: Final = {
+    "Bundle": "policylang.bundle.bundle",
+    "Case": "policylang.bundle.case",
+    "Decision": "policylang.decide.decision",
     "InternalError": "policylang.errors",
+    "Limits": "policylang.evaluate.firings",
+    "Outcome": "policylang.decide.decision",
     "PolicyError": "policylang.errors",
     "PolicyInvalid": "policylang.errors",
+    "Reason": "policylang.decide.decision",
+    "ReasonKind": "policylang.decide.decision",
+    "load": "policylang.bundle.loading",
+    "loads": "policylang.bundle.loading",
 }
 
 

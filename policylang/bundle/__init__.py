@@ -1,0 +1,1 @@
+"""Bundles: modules that are deployed together, from files to answers."""

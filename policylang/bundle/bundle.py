@@ -1,0 +1,217 @@
+"""`Bundle`: a deployable set of modules, checked and compiled, that answers requests."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Literal, Self, TypeAlias
+
+from policylang.bundle.case import Case
+from policylang.bundle.evaluators import EvaluatorName, choose
+from policylang.bundle.reference import Given, read_reference
+from policylang.bundle.sources import folder_of
+from policylang.decide.decide import Authorizer, refuse
+from policylang.decide.decision import Decision
+from policylang.diagnostics import Diagnostic, has_errors
+from policylang.errors import InternalError, PolicyInvalid
+from policylang.evaluate.firings import Evaluation, Evaluator, Limits
+from policylang.facts.border import Border
+from policylang.facts.compile import compile_border
+from policylang.facts.factset import FactSet
+from policylang.facts.plans import Clock
+from policylang.facts.reference import ReferenceData
+from policylang.facts.rejection import Rejection
+from policylang.semantics.checker import CheckResult
+from policylang.semantics.program import Program
+from policylang.semantics.scenario import Scenario
+from policylang.semantics.slicing import slice_for
+
+Request: TypeAlias = "Mapping[str, object] | str | bytes"
+"""A request: a mapping in the form of a request, or its JSON text."""
+
+BATCH: Final = 256
+"""Requests that are evaluated together by `decide_many`; it bounds what is held in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a bundle is made of. `given` is the reference data that was given in Python, by name."""
+
+    program: Program
+    warnings: tuple[Diagnostic, ...]
+    scenarios: tuple[Scenario, ...]
+    folders: Mapping[str, Path]
+    given: Mapping[str, Given]
+    reference: ReferenceData
+    border: Border
+    evaluator: Evaluator
+    evaluator_name: EvaluatorName
+    limits: Limits
+    clock: Clock
+
+
+class Bundle:
+    """A checked program with its reference data, ready to answer requests. Made by `load` or `loads`.
+
+    Thread-safe. `close` (or leaving a `with` block) gives back what the evaluator holds.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._authorizer = Authorizer(parts.program, parts.reference.rows)
+
+    @property
+    def program(self) -> Program:
+        """The checked program: rules, schema, module versions, digest."""
+        return self._parts.program
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What the checker warned of."""
+        return self._parts.warnings
+
+    @property
+    def scenarios(self) -> tuple[Scenario, ...]:
+        """The `test` statements of the modules."""
+        return self._parts.scenarios
+
+    @property
+    def reference(self) -> ReferenceData:
+        """The reference data that requests are decided with, by content digest."""
+        return self._parts.reference
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """What evaluates requests."""
+        return self._parts.evaluator
+
+    def decide(self, request: Request) -> Decision:
+        """The decision about a request. Never raises for what the request contains.
+
+        A request that is malformed, asks for an unknown action, or lacks facts is denied with the reason,
+        and so is one whose evaluation fails or takes longer than the limits of the bundle.
+        """
+        return self.case(request).decision
+
+    def decide_many(self, requests: Iterable[Request]) -> Iterator[Decision]:
+        """The decisions about many requests, in their order, evaluated in batches.
+
+        Reads ahead by at most `BATCH` requests, whatever their number.
+        """
+        waiting = iter(requests)
+        while batch := list(islice(waiting, BATCH)):
+            yield from (case.decision for case in self._cases(batch))
+
+    def case(self, request: Request) -> Case:
+        """A request with its decision and the facts it was decided on: what proofs are made from."""
+        return next(self._cases([request]))
+
+    def refreshed(self, reference: Mapping[str, Given] | None = None) -> Bundle:
+        """The same bundle over reference data read again: from their files, or as given here by name.
+
+        Raises `PolicyInvalid` where the data has errors; this bundle then goes on as it was.
+        """
+        parts = self._parts
+        given = {**parts.given, **(reference or {})}
+        held = _held(parts.program, given, parts.folders)
+        return Bundle(
+            dataclasses.replace(
+                parts,
+                given=given,
+                reference=held,
+                border=_border(parts.program, held, parts.clock),
+                evaluator=choose(parts.program, held.rows, parts.evaluator_name),
+            )
+        )
+
+    def close(self) -> None:
+        """Give back what the evaluator holds. Deciding after that is an error of the caller."""
+        self._parts.evaluator.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> Literal[False]:
+        self.close()
+        return False
+
+    def _cases(self, batch: list[Request]) -> Iterator[Case]:
+        validate, authorizer = self._parts.border.validate, self._authorizer
+        found = [validate(request) for request in batch]
+        accepted = [facts for facts in found if isinstance(facts, FactSet)]
+        evaluations = iter(self._evaluated(accepted))
+        rows = self._parts.reference.rows
+        for facts in found:
+            if isinstance(facts, Rejection):
+                yield Case(self.program, refuse(self.program, facts), None, rows)
+            else:
+                decision = authorizer.decide(facts, next(evaluations))
+                yield Case(self.program, decision, facts, rows)
+
+    def _evaluated(self, accepted: list[FactSet]) -> Sequence[Evaluation]:
+        evaluator, limits = self._parts.evaluator, self._parts.limits
+        if len(accepted) == 1:
+            return [evaluator.evaluate(accepted[0], limits)]
+        return evaluator.evaluate_many(accepted, limits) if accepted else ()
+
+
+def make_bundle(
+    result: CheckResult,
+    diagnostics: Iterable[Diagnostic],
+    given: Mapping[str, Given],
+    evaluator: EvaluatorName,
+    limits: Limits,
+    clock: Clock,
+) -> Bundle:
+    """The bundle of a program that was checked without errors.
+
+    Raises `PolicyInvalid` where reference data has errors, or where `evaluator` is `plan` and the
+    program cannot be compiled to one.
+    """
+    program = result.program
+    if program is None:
+        raise InternalError("a bundle is made of a program that has errors")
+    folders = {
+        module.header.name.text: folder_of(module.span.source)
+        for module in result.modules
+        if module.header is not None
+    }
+    held = _held(program, given, folders)
+    return Bundle(
+        Parts(
+            program=program,
+            warnings=tuple(diagnostics),
+            scenarios=result.scenarios,
+            folders=folders,
+            given=given,
+            reference=held,
+            border=_border(program, held, clock),
+            evaluator=choose(program, held.rows, evaluator),
+            evaluator_name=evaluator,
+            limits=limits,
+            clock=clock,
+        )
+    )
+
+
+def _held(
+    program: Program, given: Mapping[str, Given], folders: Mapping[str, Path]
+) -> ReferenceData:
+    held, problems = read_reference(program.schema, given, folders)
+    if has_errors(problems):
+        raise PolicyInvalid(problems)
+    return held
+
+
+def _border(program: Program, held: ReferenceData, clock: Clock) -> Border:
+    reads = {action: slice_for(program, action).relations for action in program.actions}
+    return compile_border(program.schema, held, reads=reads, clock=clock)

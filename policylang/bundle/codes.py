@@ -1,0 +1,39 @@
+"""The diagnostics of bundles: PL002x."""
+
+from policylang.diagnostics import declare
+
+NO_MODULES = declare(
+    "PL0020",
+    "no modules",
+    "`{name}` holds no modules",
+    hint="a module is a file whose name ends in `.policy`",
+)
+TOO_MANY_MODULES = declare(
+    "PL0021",
+    "too many modules",
+    "`{name}` holds more than {most} modules",
+    hint="load the folders that belong together, one bundle each",
+)
+UNKNOWN_REFERENCE = declare(
+    "PL0022",
+    "unknown reference data",
+    "reference data is given for `{name}`, which no module declares",
+)
+AMBIGUOUS_REFERENCE = declare(
+    "PL0023",
+    "ambiguous reference data",
+    "reference data is given for `{name}`, which several modules declare",
+    hint="write {several}",
+)
+REFERENCE_NOT_ROWS = declare(
+    "PL0024",
+    "reference data for a single fact",
+    "reference data is given for `{name}`, which is a single fact of each request",
+    hint="declare it as `facts {name}`",
+)
+UNKNOWN_PLAN = declare(
+    "PL0025",
+    "program that cannot be compiled to a plan",
+    "this program cannot be compiled to a plan: {reason}",
+    hint="load it with the evaluator `auto` or `asp`",
+)

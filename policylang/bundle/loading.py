@@ -1,0 +1,150 @@
+"""Loading a bundle: from where its modules lie to a checked program that is ready to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from policylang.bundle.bundle import Bundle, make_bundle
+from policylang.bundle.evaluators import EvaluatorName
+from policylang.bundle.reference import Given
+from policylang.bundle.sources import Location, read_modules
+from policylang.diagnostics import Diagnostic, Source, has_errors
+from policylang.errors import InternalError, PolicyInvalid
+from policylang.evaluate.firings import Limits
+from policylang.facts.border import utc_now
+from policylang.facts.plans import Clock
+from policylang.packaged import STDLIB_PREFIX, stdlib_source
+from policylang.semantics.checker import CheckResult, check
+from policylang.syntax import decode_source, parse
+from policylang.syntax.tree import Module
+
+DEFAULT_LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What checking a bundle gave: the checker's result, and every diagnostic, of files and syntax too.
+
+    `diagnostics` are in the order of the files; `result.program` is there where none of them is an error.
+    """
+
+    result: CheckResult
+    diagnostics: tuple[Diagnostic, ...]
+    files: int
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether there is no program."""
+        return has_errors(self.diagnostics)
+
+
+def check_bundle(*locations: Location, params: Mapping[str, object] | None = None) -> Checked:
+    """Check the modules at the locations as one bundle. Never raises for what the files contain."""
+    return check_sources(read_modules(*locations), params=params)
+
+
+def check_sources(
+    sources: Iterable[Source | Diagnostic], *, params: Mapping[str, object] | None = None
+) -> Checked:
+    """Check sources as one bundle; a diagnostic among them is a file that could not be read."""
+    diagnostics: list[Diagnostic] = []
+    modules: list[Module] = []
+    lost: set[str] = set()
+    files = 0
+    for source in sources:
+        files += 1
+        if isinstance(source, Diagnostic):
+            diagnostics.append(source)
+            continue
+        parsed = parse(source)
+        diagnostics.extend(parsed.diagnostics)
+        lost |= parsed.lost
+        if parsed.module is not None:
+            modules.append(parsed.module)
+    result = check(modules, load=standard_module, params=params, lost=lost)
+    return Checked(result, (*diagnostics, *result.diagnostics), files)
+
+
+def load(
+    *locations: Location,
+    params: Mapping[str, object] | None = None,
+    reference: Mapping[str, Given] | None = None,
+    evaluator: EvaluatorName = "auto",
+    limits: Limits = DEFAULT_LIMITS,
+    clock: Clock = utc_now,
+) -> Bundle:
+    """Load a bundle from files, folders or resources of a package.
+
+    `params` overrides values of params by name, in the forms of requests. `reference` gives the rows of reference
+    facts by name (rows, or the path of a data file), in place of the file that their declaration names.
+    `evaluator` is `asp` (clingo), `plan` (compiled), or `auto`, which picks the fastest that can take the
+    program. `limits` bound each evaluation. `clock` gives `now` where a request leaves it out.
+
+    Raises `PolicyInvalid` with every diagnostic where a module or the data has errors.
+
+    >>> bundle = load("examples/retail_support")  # doctest: +SKIP
+    """
+    checked = check_bundle(*locations, params=params)
+    return _ready(checked, reference, evaluator, limits, clock)
+
+
+def loads(
+    *texts: str,
+    name: str = "<policy>",
+    params: Mapping[str, object] | None = None,
+    reference: Mapping[str, Given] | None = None,
+    evaluator: EvaluatorName = "auto",
+    limits: Limits = DEFAULT_LIMITS,
+    clock: Clock = utc_now,
+) -> Bundle:
+    """Load a bundle from the texts of its modules; `name` is what diagnostics call them. See `load`.
+
+    >>> bundle = loads('''
+    ... module shop version "1.0.0"
+    ... action refund { amount: Decimal(2) }
+    ... rule small: allow refund if refund.amount <= 20.00 because "{refund.amount} is small"
+    ... ''')
+    >>> decision = bundle.decide({"action": "refund", "args": {"amount": "12.50"}})
+    >>> decision.outcome.value, decision.reasons[0].message
+    ('allow', '12.50 is small')
+    """
+    sources = [Source(_numbered(name, i, texts), text) for i, text in enumerate(texts, start=1)]
+    checked = check_sources(sources, params=params)
+    return _ready(checked, reference, evaluator, limits, clock)
+
+
+def _numbered(name: str, number: int, texts: Sequence[str]) -> str:
+    return name if len(texts) == 1 else f"{name}:{number}"
+
+
+def _ready(
+    checked: Checked,
+    reference: Mapping[str, Given] | None,
+    evaluator: EvaluatorName,
+    limits: Limits,
+    clock: Clock,
+) -> Bundle:
+    if checked.result.program is None or checked.has_errors:
+        raise PolicyInvalid(checked.diagnostics)
+    return make_bundle(
+        checked.result, checked.diagnostics, reference or {}, evaluator, limits, clock
+    )
+
+
+@lru_cache(maxsize=64)
+def standard_module(name: str) -> Module | None:
+    """The module of the standard library of that name (`std.approvals`), or None where there is none."""
+    prefix, _, rest = name.partition(".")
+    if prefix != STDLIB_PREFIX:
+        return None
+    content = stdlib_source(rest)
+    if content is None:
+        return None
+    source = decode_source(content, f"{name}.policy")
+    parsed = parse(source) if isinstance(source, Source) else None
+    if parsed is None or parsed.module is None or has_errors(parsed.diagnostics):
+        raise InternalError(f"the standard module {name} does not parse")
+    return parsed.module

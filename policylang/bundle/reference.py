@@ -1,0 +1,87 @@
+"""Reference data of a bundle: rows given in Python, or the data files that declarations name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from policylang.bundle import codes
+from policylang.diagnostics import Diagnostic
+from policylang.errors import InternalError
+from policylang.facts.factset import Row
+from policylang.facts.objects import as_fields
+from policylang.facts.reference import ReferenceData, ReferenceRelation, hold
+from policylang.facts.rows import Findings, RelationReader
+from policylang.facts.schema import Cardinality, Relation, RelationKind, Schema
+from policylang.semantics.suggest import did_you_mean
+
+Given: TypeAlias = "str | PathLike[str] | Iterable[Any]"
+"""The rows of one reference relation: the path of a data file, or the rows themselves."""
+
+
+def wanted(
+    schema: Schema,
+    given: Mapping[str, Given],
+    folders: Mapping[str, Path],
+    problems: list[Diagnostic],
+) -> Iterator[tuple[Relation, Given]]:
+    """Each reference relation and where its rows come from; names nobody declares are reported.
+
+    `folders` are the folders of the modules, which the files named by declarations are relative to.
+    """
+    named: dict[str, Given] = {}
+    for name, rows in given.items():
+        relation = _declared(schema, name, problems)
+        if relation is not None:
+            named[relation.name] = rows
+    for relation in schema.relations.values():
+        if relation.name in named:
+            yield relation, named[relation.name]
+        elif relation.file is not None:
+            yield relation, folders[relation.module] / relation.file
+
+
+def read_reference(
+    schema: Schema, given: Mapping[str, Given], folders: Mapping[str, Path]
+) -> tuple[ReferenceData, tuple[Diagnostic, ...]]:
+    """The reference data of a bundle, and everything that is wrong with it."""
+    problems: list[Diagnostic] = []
+    held: list[ReferenceRelation] = []
+    for relation, rows in wanted(schema, given, folders, problems):
+        found = _read(relation, rows, schema, problems)
+        if found is not None:
+            held.append(found)
+    return ReferenceData().replaced(*held), tuple(problems)
+
+
+def _declared(schema: Schema, name: str, problems: list[Diagnostic]) -> Relation | None:
+    found = schema.named(name, RelationKind.FACT)
+    match found:
+        case (relation,) if relation.cardinality is Cardinality.MANY:
+            return relation
+        case (_,):
+            problems.append(codes.REFERENCE_NOT_ROWS.at(None, name=name))
+        case ():
+            facts = [r.bare_name for r in schema.relations.values() if r.kind is RelationKind.FACT]
+            hint = did_you_mean(name, facts)
+            problems.append(codes.UNKNOWN_REFERENCE.at(None, name=name, hint=hint))
+        case _:
+            several = " or ".join(f"`{relation.name}`" for relation in found)
+            problems.append(codes.AMBIGUOUS_REFERENCE.at(None, name=name, several=several))
+    return None
+
+
+def _read(
+    relation: Relation, given: Given, schema: Schema, problems: list[Diagnostic]
+) -> ReferenceRelation | None:
+    if isinstance(given, str | PathLike):
+        raise InternalError(f"no reader for {given}")
+    findings = Findings()
+    rows = [as_fields(row) for row in given]
+    name = relation.bare_name
+    values = RelationReader(relation).many(rows, name, f"/{name}", findings)
+    if values is None:
+        return None
+    return hold(relation, (Row(i, row) for i, row in enumerate(values)), schema)
