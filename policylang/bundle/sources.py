@@ -32,10 +32,16 @@ def read_modules(*locations: Location) -> Iterator[Source | Diagnostic]:
     seen: set[str] = set()
     for location in locations:
         for found in _at(location):
-            source = found if isinstance(found, Source) else found.span and found.span.source
-            if source is None or source.name not in seen:
-                seen.update([source.name] if source is not None else [])
+            name = _name_of(found)
+            if name not in seen:
+                seen.add(name)
                 yield found
+
+
+def _name_of(found: Source | Diagnostic) -> str:
+    if isinstance(found, Source):
+        return found.name
+    return str(found) if found.span is None else found.span.source.name
 
 
 def folder_of(source: Source) -> Path:
