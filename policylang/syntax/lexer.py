@@ -288,8 +288,9 @@ class _Reader:
 
 LONGEST_NAME = 200
 
-_item_ahead = re.compile(r"\s*+(?:[{(=.]|from\b)")
-_next_name = re.compile(r"\s++(?:([a-z]\w*)|`)")
+_SPACE = r"(?:[ \t\r\n]++|#[^\n]*+\n)*+"
+_item_ahead = re.compile(_SPACE + r"(?:[{(=.]|from\b)")
+_next_name = re.compile(_SPACE + r"(?:([a-z]\w*)|`)")
 _number_word = re.compile(r"[\w.]+").match
 _skip = re.compile(r"[ \t\r\n\f]*").match
 

@@ -88,6 +88,9 @@ class StatementRules:
     def fact_keyword(self, *words: Token) -> list[Token]:
         return list(words)
 
+    def from_source(self, word: Token, source: Token) -> t.SourceWord:
+        return source_word(source)
+
     def fact_from(self, word: Token, origin: Token) -> Token:
         return origin
 
@@ -98,16 +101,12 @@ class StatementRules:
         self,
         word: Token,
         name: Token,
-        origin: Token | None,
+        source: t.SourceWord | None,
         reads: t.Template | None,
         fields: Bracketed | None,
     ) -> t.ActionStatement:
-        source, file = _origin(origin)
-        if file is not None:
-            problem, advice = "an action has no data file", "write `from` and a source, or nothing"
-            raise Malformed(codes.BAD_TYPE.at(file.span, problem=problem, advice=advice))
         return t.ActionStatement(
-            join(word, last_of(name, origin, reads, fields)),
+            join(word, last_of(name, source, reads, fields)),
             word.take_doc(),
             name_of(name),
             source,

@@ -8,7 +8,6 @@ from typing import cast
 
 from policylang.syntax import codes
 from policylang.syntax import tree as t
-from policylang.syntax.build.expressions import source_word
 from policylang.syntax.build.parts import (
     Bracketed,
     Spanned,
@@ -62,10 +61,9 @@ class TestRules:
         return t.GivenFixture(join(word, fixture), fixture)
 
     def given_fact(
-        self, fact: t.Path, source: Token | None, record: t.RecordLiteral
+        self, fact: t.Path, source: t.SourceWord | None, record: t.RecordLiteral
     ) -> t.GivenFact:
-        word = source_word(source) if source else None
-        return t.GivenFact(join(fact, record), fact, word, record.fields)
+        return t.GivenFact(join(fact, record), fact, source, record.fields)
 
     def given_now(self, name: t.Path, value: Token) -> t.GivenNow:
         if name.text != "now":

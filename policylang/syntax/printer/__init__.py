@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from policylang.diagnostics import Diagnostic, Source, has_errors
+from policylang.errors import InternalError
 from policylang.syntax import tree as t
 from policylang.syntax.parser import parse
 from policylang.syntax.printer.comments import assemble
 from policylang.syntax.printer.layout import Layout, Line
 from policylang.syntax.printer.statements import header, statement
+
+_MOST_PASSES = 8
 
 __all__ = ["format_module", "format_source"]
 
@@ -28,6 +31,20 @@ def format_source(source: Source) -> str | tuple[Diagnostic, ...]:
 
 def format_module(module: t.Module) -> str:
     """The text of a module that was parsed without errors, which ends with a line end."""
+    text, moved = _printed(module)
+    for _ in range(_MOST_PASSES):
+        if not moved:
+            break
+        # A comment that moved out of a line can leave that line short enough to be joined.
+        again = parse(Source(module.span.source.name, text)).module
+        if again is None:
+            raise InternalError("the formatter's output cannot be parsed")
+        text, moved = _printed(again)
+    return text
+
+
+def _printed(module: t.Module) -> tuple[str, bool]:
+    """The text of a module, and whether a comment was moved out of the middle of a line."""
     layout = Layout(module.span.source, module.comments)
     lines: list[Line] = header(module.header) if module.header else []
     before: t.Statement | t.ModuleHeader | None = module.header

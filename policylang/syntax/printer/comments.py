@@ -45,8 +45,11 @@ class _Printed:
         return self.text.endswith(("{", "(", "["))
 
 
-def assemble(module: t.Module, lines: Sequence[Line]) -> str:
-    """The text of a module: its lines with its comments where they belong."""
+def assemble(module: t.Module, lines: Sequence[Line]) -> tuple[str, bool]:
+    """The text of a module: its lines with its comments where they belong.
+
+    The second value says whether a comment was moved out of the middle of a line.
+    """
     source = module.span.source
     slots = [_Slot(line, []) for line in lines]
     rest = _placed(module.comments, slots, source)
@@ -54,7 +57,8 @@ def assemble(module: t.Module, lines: Sequence[Line]) -> str:
     printed = [entry for slot in slots for entry in _entries(slot, documents)]
     printed += [_comment(comment, 0, comment.span.start, documents) for comment in rest]
     _space(printed, source)
-    return "".join(map(_shown, printed))
+    moved = any(c.span.start >= slot.line.start for slot in slots for c in slot.before)
+    return "".join(map(_shown, printed)), moved
 
 
 def _shown(entry: _Printed) -> str:

@@ -313,10 +313,11 @@ def _duty(
     text = f"{prefix}{given} {word} {flat.paths(node.actions)}"
     if layout.fits(0, text, node.span) or not node.arguments:
         return [Line(0, text, *_offsets(node))]
-    last = node.arguments[-1].span.end
-    closing = layout.find(")", last)
+    name = node.requirement if isinstance(node, t.RequireEffect) else node.name
+    opening = layout.find("(", name.span.end)
+    closing = layout.find(")", node.arguments[-1].span.end)
     return [
-        Line(0, f"{prefix}(", node.span.start, node.arguments[0].span.start),
+        Line(0, f"{prefix}(", node.span.start, opening + 1),
         *layout.arguments(node.arguments, 1),
         Line(0, f") {word} {flat.paths(node.actions)}", closing, node.span.end, closes=True),
     ]

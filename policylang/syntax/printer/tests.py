@@ -15,7 +15,7 @@ def fixture(layout: Layout, node: t.FixtureStatement) -> list[Line]:
     """The lines of a fixture."""
     head = f"fixture {flat.name(node.name)} {{"
     opening = layout.find("{", node.name.span.end)
-    if not node.given and not layout.commented(node.span.start, node.span.end):
+    if not node.given and not layout.commented(opening, node.span.end):
         return [Line(0, f"{head}}}", node.span.start, node.span.end)]
     return [
         Line(0, head, node.span.start, opening + 1),
