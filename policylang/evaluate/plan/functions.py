@@ -206,7 +206,7 @@ class Coder:
         """The local variable that holds a slot in this function."""
         number = self.layout.number(kind, name, positions)
         if number not in self._slots:
-            self._slots[number] = f"{kind.value}_{number}"
+            self._slots[number] = f"w{number}_{kind.value}"
         return self._slots[number]
 
     def prologue(self) -> Statements:

@@ -1,0 +1,67 @@
+"""One case through every evaluator: what differs from the reference, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from policylang.evaluate.asp.evaluator import AspEvaluator
+from policylang.evaluate.firings import Evaluation, Evaluator, Failure, Firings, Limits
+from policylang.evaluate.plan import PlanEvaluator
+from policylang.facts.factset import Row
+from policylang.semantics.program import Program
+from tests.reference.draws import Recorded, Seeded, shrunk
+from tests.reference.evaluator import evaluate
+from tests.reference.generator import Case, case
+
+LIMITS = Limits(seconds=60.0)
+TRIES = 400
+"""Attempts at making a case that differs smaller."""
+
+EVALUATORS: Mapping[str, Callable[[Program, Mapping[str, tuple[Row, ...]]], Evaluator]] = {
+    "clingo": AspEvaluator,
+    "plan": PlanEvaluator,
+}
+
+
+def differences(given: Case, names: Sequence[str] = tuple(EVALUATORS)) -> Iterator[str]:
+    """Every way in which an evaluator disagrees with the reference or with another one."""
+    expected = [evaluate(given.program, given.reference, facts) for facts in given.requests]
+    answers: dict[str, Sequence[Evaluation]] = {}
+    for name in names:
+        evaluator = EVALUATORS[name](given.program, given.reference)
+        answers[name] = [evaluator.evaluate(facts, LIMITS) for facts in given.requests]
+        answers[f"{name}, many at once"] = evaluator.evaluate_many(given.requests, LIMITS)
+        evaluator.close()
+    for name, found in answers.items():
+        for facts, right, answer in zip(given.requests, expected, found, strict=True):
+            if not _agree(right, answer):
+                yield f"{name}, {facts.action}: {answer}\n  the reference: {right}"
+    messages = {
+        name: [a for a in found if isinstance(a, Failure)] for name, found in answers.items()
+    }
+    if len(set(map(tuple, messages.values()))) > 1:
+        yield f"failures are told differently: {messages}"
+
+
+def _agree(right: Evaluation, answer: Evaluation) -> bool:
+    """Whether an answer is right. The reference has no messages for failures."""
+    if isinstance(right, Failure) or isinstance(answer, Failure):
+        return (
+            isinstance(right, Failure)
+            and isinstance(answer, Failure)
+            and (right.rule, right.code) == (answer.rule, answer.code)
+        )
+    return isinstance(answer, Firings) and right.firings == answer.firings
+
+
+def report(seed: int, names: Sequence[str] = tuple(EVALUATORS)) -> str:
+    """What differs for the case of a seed, made as small as it goes; empty where all agree."""
+    draws = Seeded(seed)
+    if not list(differences(case(draws), names)):
+        return ""
+
+    def differs(choices: Sequence[int]) -> bool:
+        return bool(list(differences(case(Recorded(choices)), names)))
+
+    smallest = case(Recorded(shrunk(draws.choices, differs, TRIES)))
+    return "\n".join([f"seed {seed}", repr(smallest), *differences(smallest, names)])
