@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
+from policylang.bundle import codes
+from policylang.errors import PolicyInvalid
 from policylang.evaluate.firings import Evaluator
+from policylang.evaluate.plan import PlanEvaluator, reason_against
 from policylang.facts.factset import Row
 from policylang.semantics.program import Program
 
@@ -16,8 +19,17 @@ EvaluatorName: TypeAlias = Literal["auto", "plan", "asp"]
 def choose(
     program: Program, reference: Mapping[str, tuple[Row, ...]], name: EvaluatorName
 ) -> Evaluator:
-    """The evaluator of that name for a program and its reference rows."""
-    del name
+    """The evaluator of that name for a program and its reference rows.
+
+    Raises `PolicyInvalid` where `plan` is asked for and the program cannot be compiled to one.
+    """
+    if name != "asp":
+        against = reason_against(program, program.actions)
+        if against is None:
+            return PlanEvaluator(program, reference)
+        if name == "plan":
+            raise PolicyInvalid([codes.UNKNOWN_PLAN.at(None, reason=against)])
+    # clingo is imported where it is needed: it takes longer to load than most programs to compile.
     from policylang.evaluate.asp.evaluator import AspEvaluator
 
     return AspEvaluator(program, reference)
