@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -15,7 +16,7 @@ from policylang.cli.output import (
     summary,
     write_json,
 )
-from policylang.diagnostics import Diagnostic, has_errors, render
+from policylang.diagnostics import Diagnostic, render
 
 
 @click.command("check")
@@ -32,36 +33,19 @@ def command(ctx: click.Context, paths: tuple[str, ...], as_json: bool) -> None:
     policylang check refunds.policy
     policylang check policies/ --json
     """
-    diagnostics, files = _checked(paths)
+    from policylang.bundle.loading import check_bundle
+
+    checked = check_bundle(*paths)
     if as_json:
-        write_json({"files": files, "diagnostics": diagnostics_json(diagnostics)})
+        found = diagnostics_json(checked.diagnostics)
+        write_json({"files": checked.files, "diagnostics": found})
     else:
-        _write(diagnostics, files)
-    if has_errors(diagnostics):
+        _write(checked.diagnostics, checked.files)
+    if checked.has_errors:
         ctx.exit(ExitCode.POLICY_ERRORS)
 
 
-def _checked(paths: tuple[str, ...]) -> tuple[list[Diagnostic], int]:
-    from policylang.bundle.sources import read_modules
-    from policylang.semantics.checker import check
-    from policylang.syntax import parse
-
-    diagnostics: list[Diagnostic] = []
-    modules, lost = [], set()
-    for source in read_modules(*paths):
-        if isinstance(source, Diagnostic):
-            diagnostics.append(source)
-            continue
-        parsed = parse(source)
-        diagnostics.extend(parsed.diagnostics)
-        lost |= parsed.lost
-        if parsed.module is not None:
-            modules.append(parsed.module)
-    diagnostics.extend(check(modules, lost=lost).diagnostics)
-    return diagnostics, len(modules)
-
-
-def _write(diagnostics: list[Diagnostic], files: int) -> None:
+def _write(diagnostics: Sequence[Diagnostic], files: int) -> None:
     style = style_of(sys.stdout)
     for diagnostic in diagnostics:
         click.echo(render(diagnostic, style) + "\n", color=True)
