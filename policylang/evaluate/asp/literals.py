@@ -82,10 +82,14 @@ def matched(scope: Scope, literal: Match, pattern: Pattern) -> Step:
     holds = (atom, *columns.conditions)
     if not scope.is_recursive(literal):
         return Step(holds, row=row)
+
     # SOLVER: a context that depends on the very definition that its nested body helps to derive would be a cycle
     # through negation, which grounding alone does not decide. It is made from more than that definition.
-    over = build.atom(build.over_predicate(literal.name), columns.terms, about_request)
-    return Step(holds, around=(over, *columns.conditions), row=row)
+    def around() -> Literals:
+        over = build.over_predicate(literal.name)
+        return (build.atom(over, columns.terms, about_request), *columns.conditions)
+
+    return Step(holds, around=around, row=row)
 
 
 class _Columns:

@@ -89,13 +89,18 @@ def negated(scope: Scope, literal: Not, pattern: Pattern, write: Writer) -> Step
     _ask(scope, nested, pattern)
     absent = Absent(nested.holds)
     if nested.fails is None:
-        return Step((absent,), around=())
+        return Step((absent,), around=_nothing)
     return Step(
         (absent, Absent(_with_failure(scope, nested, _ANYTHING))),
         fails=_NestedFails(scope, nested, (absent,)),
         may_hold=(absent,),
-        around=(),
+        around=_nothing,
     )
+
+
+def _nothing() -> Literals:
+    """What stands for a negation in the context of another nested body."""
+    return ()
 
 
 def _with_failure(scope: Scope, nested: _Nested, failure: AspTerm) -> AspAtom:

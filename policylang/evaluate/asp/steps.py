@@ -35,7 +35,7 @@ class Step:
     fails: Callable[[Name], Literals] | None = None
     may_hold: Literals | None = None
     failed: bool = False
-    around: Literals | None = None
+    around: Callable[[], Literals] | None = None
     row: AspTerm | None = None
     position: int = 0
 
@@ -183,7 +183,7 @@ def around(pattern: Pattern, tests: bool = False) -> Literals:
         literal
         for step in pattern.steps
         if not step.failed and (tests or not step.is_open)
-        for literal in (step.holds if step.around is None else step.around)
+        for literal in (step.holds if step.around is None else step.around())
     )
 
 
