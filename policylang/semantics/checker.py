@@ -18,6 +18,8 @@ from policylang.semantics.definitions import Definitions, lower_definitions
 from policylang.semantics.digests import module_info, program_digest
 from policylang.semantics.domains import Domains
 from policylang.semantics.imports import check_imports
+from policylang.semantics.lints import run_lints
+from policylang.semantics.lints.bundle import LintedBundle
 from policylang.semantics.lowering.limits import lower_limit
 from policylang.semantics.lowering.scenarios import Scenarios
 from policylang.semantics.lowering.statements import Lowering
@@ -93,6 +95,9 @@ def check(
         for module in names.modules.values()
         for scenario in Scenarios(world, domains, module).all()
     )
+    if not has_errors(problems):
+        given = frozenset(m.header.name.text for m in modules if m.header is not None)
+        problems.extend(run_lints(LintedBundle(world, program, given)))
     found = in_source_order(problems)
     return CheckResult(None if has_errors(found) else program, found, distinct, scenarios)
 

@@ -5,7 +5,7 @@ PL02xx names, PL03xx types, PL04xx safety, strata, missing values and overrides,
 
 from __future__ import annotations
 
-from policylang.diagnostics import Severity, declare
+from policylang.diagnostics import Code, Severity, declare
 
 # --- names ---------------------------------------------------------------------------------------
 
@@ -234,8 +234,78 @@ LEFT_UNBOUND_BY_OR = declare(
 # --- lints -------------------------------------------------------------------------------------------
 
 
-def _lint(code: str, title: str, message: str, label: str, hint: str | None = None):  # type: ignore[no-untyped-def]
+def _lint(code: str, title: str, message: str, label: str, hint: str | None = None) -> Code:
     return declare(code, title, message, label=label, hint=hint, severity=Severity.WARNING)
 
 
-UNUSED_IMPORT = _lint("PL0501", "unused import", "`{name}` is used by nothing here", "never read")
+UNUSED_IMPORT = _lint(
+    "PL0501", "unused import", "nothing here uses `{name}`", "never mentioned", "remove the line"
+)
+UNREAD_FACT = _lint(
+    "PL0502",
+    "fact that nothing reads",
+    "no rule reads {what} `{name}`",
+    "never read",
+    "remove it: a request has to give what is declared",
+)
+UNREAD_PARAM = _lint(
+    "PL0503", "param that nothing reads", "no rule reads the param `{name}`", "never read"
+)
+UNREAD_DEFINITION = _lint(
+    "PL0504", "definition that nothing reads", "no rule reads the definition `{name}`", "never read"
+)
+NOTHING_ALLOWS = _lint(
+    "PL0505",
+    "action that nothing allows",
+    "no rule allows `{name}`",
+    "always denied",
+    "write `rule NAME: allow {name} if ...`",
+)
+UNMENTIONED_MEMBER = _lint(
+    "PL0506",
+    "enum member that no rule mentions",
+    "no rule mentions `{name}` of `{enum}`",
+    "not thought of?",
+)
+MEMBER_WITHOUT_ROW = _lint(
+    "PL0507",
+    "enum member without a row",
+    "the table `{table}` has no row for `{name}`",
+    "no row for `{name}` below",
+)
+NEVER_FIRES = _lint(
+    "PL0508", "rule that can never fire", "`{name}` can never {verb}: {why}", "never holds here"
+)
+ALWAYS_TRUE = _lint(
+    "PL0509", "comparison that always holds", "`{text}` always holds: {why}", "always true"
+)
+ALWAYS_FALSE = _lint(
+    "PL0510", "comparison that never holds", "`{text}` never holds: {why}", "always false"
+)
+COVERED_RULE = _lint(
+    "PL0511",
+    "rule that another covers",
+    "`{name}` adds nothing: `{other}` {verb} whenever it does",
+    "covered",
+)
+OPTIONAL_IN_NEGATION = _lint(
+    "PL0512",
+    "optional value under a negation",
+    "`{path}` may be missing, and `{text}` {verb} then",
+    "may be missing",
+    "write `{path} is present and ...`, or `{path} is missing or ...`, to say which is meant",
+)
+OPTIONAL_IN_DENY = _lint(
+    "PL0513",
+    "deny rule that reads an optional value",
+    "`{path}` may be missing, and `{name}` does not deny then",
+    "may be missing",
+    "write `{path} is present and ...` where that is meant, or deny where `{path} is missing`",
+)
+LOCAL_TWICE = _lint(
+    "PL0514",
+    "one name in two negations",
+    "`{name}` in these negations are different variables",
+    "this one is local to its `not`",
+    "bind `{name}` outside where the same is meant; else give one of them another name",
+)

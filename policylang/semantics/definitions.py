@@ -143,6 +143,7 @@ def _finished(
     signature = world.signatures[symbol.name]
     problems = [problem for clause in lowered for problem in clause.problems]
     world.problems.extend(problems)
+    world.local_names.extend(found for clause in lowered for found in clause.local_names)
     _check_agreement(world, symbol, lowered)
     known = [type_ for type_ in signature.types if type_ is not None]
     first = _clauses(world, symbol)[0]

@@ -13,6 +13,7 @@ variable that the checker made up has the name of the path it holds, or a number
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final, assert_never
 
 from policylang.facts.schema import Relation, RelationKind
@@ -125,7 +126,7 @@ def _column(column: Field) -> str:
     marks = "?" if column.optional else ""
     if column.default is not MISSING and not isinstance(column.default, Missing):
         marks += f" = {shown(column.default, column.domain.type)}"
-    kind = described(column.domain).partition(" ")[2]
+    kind = described(replace(column.domain, alias=None)).partition(" ")[2]
     return f"{column.name}: {kind}{marks}{' key' if column.key else ''}"
 
 
@@ -184,6 +185,13 @@ def print_rule(program: Program, rule: Rule) -> Iterator[str]:
     if rule.message is not None:
         internal = "internal " if rule.message.internal else ""
         yield f"{_INDENT}because {internal}{print_message(rule.message)}"
+
+
+def print_lines(program: Program, rule: Rule) -> Iterator[str]:
+    """The effect of a rule, then each literal of its body with all inside it: equal ones are equal texts."""
+    yield _head(rule.head)
+    for literal in rule.body:
+        yield "\n".join(_literal(program, literal, ""))
 
 
 def _head(head: Head) -> str:

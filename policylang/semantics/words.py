@@ -39,7 +39,10 @@ def a_type(type_: Type) -> str:
 
 def described(domain: Domain) -> str:
     """A domain in the policy's words: `a Decimal(2) between 0.00 and 100.00`."""
-    name = article(domain.alias.rpartition(".")[2] if domain.alias else str(domain.type))
+    if domain.alias:
+        name = f"{article(domain.alias.rpartition('.')[2])}, {article(str(domain.type))}"
+    else:
+        name = article(str(domain.type))
     low, high = domain.low, domain.high
     if low is not None and high is not None:
         name += f" between {shown(low, domain.type)} and {shown(high, domain.type)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from policylang.diagnostics import Diagnostic
+from policylang.diagnostics import Diagnostic, Span
 from policylang.facts.schema import DecisionDeclaration, LimitHistory, Param, Relation
 from policylang.facts.types import Domain, EnumType, Type
 from policylang.facts.values import Missing, Value
@@ -43,6 +43,8 @@ class World:
     tables: dict[str, tuple[tuple[Value | Missing, ...], ...]] = field(default_factory=dict)
     histories: list[LimitHistory] = field(default_factory=list)
     signatures: dict[str, Signature] = field(default_factory=dict)
+    local_names: list[tuple[str, str, tuple[Span, ...]]] = field(default_factory=list)
+    """Names that are local to several negations of a rule: the rule, the name, and the negations."""
     spoiled: set[str] = field(default_factory=set)
     """Qualified names of declarations that have errors: what reads them is not to be reported too."""
 

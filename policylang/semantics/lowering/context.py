@@ -109,9 +109,16 @@ class RuleContext:
         self._local.setdefault(name, []).append((where, span))
 
     @property
-    def locals(self) -> dict[str, list[tuple[str, Span]]]:
+    def local_places(self) -> dict[str, list[tuple[str, Span]]]:
         """Where each written name is local: the kind of the place, and its span."""
         return self._local
+
+    def twice_local(self, rule: str) -> Iterator[tuple[str, str, tuple[Span, ...]]]:
+        """The names that are local to several negations, with their spans, for the rule of that name."""
+        for name, places in self._local.items():
+            negations = tuple(span for where, span in places if where == "not")
+            if len(negations) > 1:
+                yield rule, name, negations
 
     def unbound_problems(self) -> Iterator[Diagnostic]:
         """What to report of variables that are read without being bound, each once."""

@@ -69,8 +69,8 @@ def _limit(lowering: Lowering, rule: RuleContext, node: tree.LimitStatement) -> 
     if counted is None:
         return None
     actions = lowering.expanded(rule, [counted])
-    paths = _paths(scope, node)
-    maximum = _maximum(scope, node)
+    paths = _paths(scope, node, actions)
+    maximum = _maximum(scope, node, actions)
     since = _since(scope, node)
     if paths is None or maximum is None or (node.window is not None and since is None):
         return None
@@ -137,12 +137,14 @@ def _written_paths(expression: tree.Expr) -> Iterator[tree.Path]:
             yield node
 
 
-def _paths(scope: Scope, node: tree.LimitStatement) -> list[FieldPath] | None:
+def _paths(
+    scope: Scope, node: tree.LimitStatement, actions: tuple[str, ...]
+) -> list[FieldPath] | None:
     """The paths that the history has to hold: those of `per`, and those that are added up."""
     written = list(node.per)
     if isinstance(node.measure, tree.SumMeasure):
         written += [p for p in _written_paths(node.measure.value) if not _is_param(scope, p)]
-    found = [_history_path(scope, path) for path in written]
+    found = [_history_path(scope, path, actions) for path in written]
     known = {path.key: path for path in found if path is not None}
     return list(known.values()) if len([p for p in found if p is None]) == 0 else None
 
@@ -152,7 +154,7 @@ def _is_param(scope: Scope, path: tree.Path) -> bool:
     return found is not None and found.symbol.kind is Kind.PARAM
 
 
-def _history_path(scope: Scope, path: tree.Path) -> FieldPath | None:
+def _history_path(scope: Scope, path: tree.Path, actions: tuple[str, ...]) -> FieldPath | None:
     """A path that an earlier call can be read by: one field of the action or of a single fact."""
     rule = scope.rule
     found = look_up(rule.world.names, rule.module, path)
@@ -164,6 +166,11 @@ def _history_path(scope: Scope, path: tree.Path) -> FieldPath | None:
         return None
     read_path = field_path(scope, path, found)
     if read_path is None:
+        return None
+    relation = read_path.steps[0].relation
+    if not _has_every(relation, actions):
+        problem = f"`{relation.bare_name}` is not the action that is limited"
+        _bad(scope, path, problem, "calls that are counted lack this")
         return None
     if len(read_path.steps) > 1:
         _bad(
@@ -184,6 +191,13 @@ def _history_path(scope: Scope, path: tree.Path) -> FieldPath | None:
         )
         return None
     return read_path
+
+
+def _has_every(relation: Relation, actions: tuple[str, ...]) -> bool:
+    """Whether calls of all these actions have the row of a relation."""
+    if relation.kind is RelationKind.ACTION:
+        return set(actions) <= {relation.name}
+    return relation.kind is not RelationKind.GROUP or set(actions) <= set(relation.members)
 
 
 def _bad(scope: Scope, node: tree.Node, problem: str, label: str) -> None:
@@ -209,9 +223,11 @@ def _plain(column: Field) -> Field:
 # --- what it is measured by -----------------------------------------------------------------------------------
 
 
-def _maximum(scope: Scope, node: tree.LimitStatement) -> Expression | None:
+def _maximum(
+    scope: Scope, node: tree.LimitStatement, actions: tuple[str, ...]
+) -> Expression | None:
     for path in _written_paths(node.maximum):
-        if not _is_param(scope, path) and _history_path(scope, path) is None:
+        if not _is_param(scope, path) and _history_path(scope, path, actions) is None:
             return None
     return EXPRESSIONS.lower(scope, node.maximum)
 

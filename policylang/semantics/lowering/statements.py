@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar, assert_never
 
-from policylang.diagnostics import Diagnostic
+from policylang.diagnostics import Diagnostic, Span
 from policylang.facts.schema import DecisionDeclaration
 from policylang.facts.types import CIDR, DURATION, INT, STRING, DecimalType, Domain, Type, base
 from policylang.semantics import codes
@@ -83,6 +83,7 @@ class Lowering:
         name = f"{self.module.name}.{node.name.text}"
         rule = self.context()
         lowered = in_rounds(rule, lambda: self._rule(rule, node, name))
+        self.world.local_names.extend(rule.twice_local(name))
         return lowered if finish(rule, self.world.problems) else None
 
     def _rule(self, rule: RuleContext, node: tree.RuleStatement, name: str) -> Rule | None:
@@ -112,6 +113,8 @@ class Lowering:
         """The invariant."""
         rule = self.context()
         lowered = in_rounds(rule, lambda: self._never(rule, node))
+        name = f"{self.module.name}.{node.name.text}"
+        self.world.local_names.extend(rule.twice_local(name))
         return lowered if finish(rule, self.world.problems) else None
 
     def _never(self, rule: RuleContext, node: tree.NeverStatement) -> Rule | None:
@@ -464,6 +467,7 @@ class LoweredClause:
     problems: tuple[Diagnostic, ...]
     reads: Message | None
     incomplete: bool
+    local_names: tuple[tuple[str, str, tuple[Span, ...]], ...]
 
 
 def lower_clause(
@@ -473,7 +477,14 @@ def lower_clause(
     rule = lowering.context()
     found = in_rounds(rule, lambda: _clause(lowering, rule, node, number, signature))
     problems = [*rule.problems, *rule.unbound_problems()]
-    return LoweredClause(found[0], found[1], tuple(problems), found[2], rule.incomplete)
+    return LoweredClause(
+        rule=found[0],
+        types=found[1],
+        problems=tuple(problems),
+        reads=found[2],
+        incomplete=rule.incomplete,
+        local_names=tuple(rule.twice_local(f"{signature.name}/{number}")),
+    )
 
 
 def _clause(
