@@ -58,7 +58,7 @@ SINGLE_QUOTES = declare(
 UNCLOSED_STRING = declare(
     "PL0105",
     "string is not closed",
-    "this string has no closing `{quote}` on its line",
+    "this string has no closing quote on its line",
     label="opened here",
     hint="a string ends on the line where it starts; write `\\n` for a line break",
 )
@@ -71,7 +71,7 @@ MALFORMED_NUMBER = declare(
 BAD_MOMENT = declare(
     "PL0108", "impossible date, time or duration", "`{text}` is not {kind}: {problem}"
 )
-BAD_NAME = declare("PL0109", "malformed name", "`{text}` is not a name", hint="{advice}")
+BAD_NAME = declare("PL0109", "malformed name", "{text} is not a name", hint="{advice}")
 
 # --- structure -----------------------------------------------------------------------------------
 
@@ -134,7 +134,7 @@ MISSING_IF = declare(
 MISSING_COMMA = declare(
     "PL0122",
     "missing comma",
-    "expected `,` or {expected}, found {found}",
+    "expected `,` before {found}",
     hint="put a `,` before it",
 )
 NO_ELSE = declare(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from policylang.diagnostics import Diagnostic
+from policylang.diagnostics import Diagnostic, Label
 from policylang.syntax import codes
 from policylang.syntax.tokens import Token
 
@@ -156,7 +156,10 @@ class _Cutter:
         """Close what the token closes; false where it closes nothing."""
         opening = _CLOSES[token.type]
         if not any(other.type == opening for other in self.open[-DEEPEST:]):
-            if not self.piece.doubtful:
+            if self.open:
+                wrong = Label(token.span, f"`{token.text}` cannot close it")
+                self._unclosed(self.open.pop(), wrong)
+            elif not self.piece.doubtful:
                 self.piece.diagnostics.append(codes.UNOPENED.at(token.span, closing=token.text))
             self.piece.doubtful = True
             return False
@@ -164,9 +167,10 @@ class _Cutter:
             self._unclosed(last)
         return True
 
-    def _unclosed(self, opening: Token) -> None:
+    def _unclosed(self, opening: Token, *labels: Label) -> None:
         self.piece.doubtful = True
-        self.piece.diagnostics.append(codes.UNCLOSED.at(opening.span, opening=opening.text))
+        diagnostic = codes.UNCLOSED.at(opening.span, labels=labels, opening=opening.text)
+        self.piece.diagnostics.append(diagnostic)
 
     def finish(self) -> Piece:
         if self.open and not self.piece.too_deep:

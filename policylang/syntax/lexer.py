@@ -247,7 +247,7 @@ class _Reader:
         end = found.end() if found else start + 1
         span = Span(self.source, start, end)
         self._add("STRING", span, StringLiteral(span, "", span.text))
-        self._report(codes.UNCLOSED_STRING.at(Span(self.source, start, start + 1), quote='"'))
+        self._report(codes.UNCLOSED_STRING.at(Span(self.source, start, start + 1)))
         return end
 
     def _single_quotes(self, start: int) -> int:
@@ -262,9 +262,8 @@ class _Reader:
 
     def _unclosed_backtick(self, start: int) -> int:
         span = Span(self.source, start, start + 1)
-        self._report(
-            codes.UNCLOSED_STRING.at(span, quote="`", hint="write the name in two backticks")
-        )
+        advice = "a name that starts with a backtick ends with one, on the same line"
+        self._report(codes.BAD_NAME.at(span, text="a single backtick", advice=advice))
         return start + 1
 
     def _odd_word(self, start: int) -> int:
@@ -277,7 +276,7 @@ class _Reader:
         span = Span(self.source, start, end)
         self._add("NAME", span, Name(span, span.text))
         advice = "a name is a to z, 0 to 9 and `_`, a letter first; any other stands in backticks"
-        self._report(codes.BAD_NAME.at(span, text=span.text[:40], advice=advice))
+        self._report(codes.BAD_NAME.at(span, text=f"`{span.text[:40]}`", advice=advice))
         return end
 
     def _odd_character(self, start: int, character: str) -> None:

@@ -298,12 +298,15 @@ def _keyword(place: Place, token: Token) -> Slip | None:
 
 
 def _missing_comma(place: Place, token: Token) -> Slip | None:
+    following = place.following
+    if "$END" in place.accepts and (
+        token.text in _ADVICE or (following is not None and following.type not in _CLAUSES)
+    ):
+        return None
     for terminal in ("COMMA", "_LAST_COMMA"):
         comma = _inserted(token, terminal, ",")
         if terminal in place.accepts and place.reaches(comma, token, beyond=0):
-            others = expected_words(place.accepts - {"COMMA", "_LAST_COMMA"})
-            found = found_words(token)
-            diagnostic = codes.MISSING_COMMA.at(token.span, expected=others, found=found)
+            diagnostic = codes.MISSING_COMMA.at(token.span, found=found_words(token))
             return Slip(diagnostic, place.replaced(comma, token))
     return None
 
