@@ -43,10 +43,11 @@ Bindings: TypeAlias = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The branch of an `Or` that held, and how its literals did."""
+    """The branch of an `Or` that held, how its literals did, and all values that are known in it."""
 
     branch: int
     witnesses: tuple[Witness, ...]
+    bindings: Bindings
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +73,18 @@ Instance: TypeAlias = Solution | CalculationFailure
 """An instance that holds, or one of which all that does not fail holds."""
 
 
-def solutions(body: Body, bindings: Bindings, model: Model) -> Iterator[Solution]:
+def solutions(
+    body: Body, bindings: Bindings, model: Model, *, any_row: bool = False
+) -> Iterator[Solution]:
     """Every instance of a body that holds under the bindings, in an order that only rows decide.
 
-    Instances that differ in the rows they match, or in the branch of an `Or`, are told apart. Ones that fail
-    are left out: those of a decision that was made are absorbed by a literal beside them.
+    Instances that differ in the rows they match, or in the branch of an `Or`, are told apart; with
+    `any_row`, one input row is enough where a match binds nothing. Ones that fail are left out: those of a
+    decision that was made are absorbed by a literal beside them.
     """
-    for instance in instances(body, bindings, model):
-        if isinstance(instance, Solution):
-            yield instance
+    for end in _ends(body, bindings, model, any_row=any_row):
+        if end.failure is None:
+            yield Solution(end.known, end.witnesses)
 
 
 def instances(body: Body, bindings: Bindings, model: Model) -> Iterator[Instance]:
@@ -89,9 +93,11 @@ def instances(body: Body, bindings: Bindings, model: Model) -> Iterator[Instance
         yield end.failure or Solution(end.known, end.witnesses)
 
 
-def _ends(body: Body, bindings: Bindings, model: Model) -> Iterator[_State]:
+def _ends(
+    body: Body, bindings: Bindings, model: Model, *, any_row: bool = False
+) -> Iterator[_State]:
     """The instances of a body with every literal looked at that could be, failing ones with what they bind."""
-    interpreter = _Body(body, model.needs(body), model)
+    interpreter = _Body(body, model.needs(body), model, any_row=any_row)
     stack: list[Iterator[_State]] = [
         iter((_State(dict(bindings), (None,) * len(body), tuple(range(len(body))), None),))
     ]
@@ -127,7 +133,7 @@ def _stuck(body: Body, state: _State, model: Model) -> Iterator[_State]:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """A partial instance. `waiting` are the literals not looked at; `failure` the first that failed."""
+    """A partial instance. `waiting` are the literals not looked at; `failure` the least that failed."""
 
     known: dict[str, Value]
     witnesses: tuple[Witness, ...]
@@ -138,10 +144,13 @@ class _State:
 class _Body:
     """One body over one model: which literal comes next, and what each adds to a state."""
 
-    def __init__(self, body: Body, needs: Sequence[frozenset[str]], model: Model) -> None:
+    def __init__(
+        self, body: Body, needs: Sequence[frozenset[str]], model: Model, *, any_row: bool = False
+    ) -> None:
         self.body = body
         self.needs = needs
         self.model = model
+        self.any_row = any_row
 
     def next_literal(self, state: _State) -> int | None:
         """The literal to look at next; `None` where none is left that is not failed by its variables."""
@@ -175,7 +184,7 @@ class _Body:
         rest = tuple(i for i in state.waiting if i != position)
         before, after = state.witnesses[:position], state.witnesses[position + 1 :]
         for held in self._held(self.body[position], state.known):
-            failure = state.failure or held.failure
+            failure = _lesser(state.failure, held.failure)
             yield _State(held.known, (*before, held.witness, *after), rest, failure)
 
     def _held(self, literal: Literal, known: dict[str, Value]) -> Iterator[_Held]:
@@ -198,24 +207,29 @@ class _Body:
                 assert_never(literal)
 
     def _matched(self, literal: Match, known: dict[str, Value]) -> Iterator[_Held]:
+        one_is_enough = self.any_row and literal.name not in self.model.program.predicates
         for row in self.model.matching(literal, known):
             values = extended(literal, row, known)
             if values is not None:
                 yield _Held(values, row)
+                if one_is_enough and len(values) == len(known):
+                    return
 
     def _negated(self, literal: Not, known: dict[str, Value]) -> Iterator[_Held]:
         failure = None
         for instance in instances(literal.body, known, self.model):
             if isinstance(instance, Solution):
                 return
-            failure = failure or instance
+            failure = _lesser(failure, instance)
         yield _Held(known, None, failure)
 
     def _branches(self, literal: Or, known: dict[str, Value]) -> Iterator[_Held]:
         for number, branch in enumerate(literal.branches):
-            for end in _ends(branch, known, self.model):
+            for end in _ends(branch, known, self.model, any_row=self.any_row):
                 bound = {v.name: end.known[v.name] for v in literal.binds if v.name in end.known}
-                yield _Held({**known, **bound}, Chosen(number, end.witnesses), end.failure)
+                yield _Held(
+                    {**known, **bound}, Chosen(number, end.witnesses, end.known), end.failure
+                )
 
     def _aggregated(self, literal: Aggregate, known: dict[str, Value]) -> Iterator[_Held]:
         ranged = matches_of(literal, known, self.model)
@@ -241,13 +255,24 @@ def matches_of(
 ) -> tuple[Solution, ...] | CalculationFailure:
     """The distinct matches an aggregate ranges over, told apart by its locals and by identity of rows."""
     distinct: dict[tuple[object, ...], Solution] = {}
+    failure: CalculationFailure | None = None
     for instance in instances(literal.body, known, model):
         if isinstance(instance, CalculationFailure):
-            return instance
+            failure = _lesser(failure, instance)
+            continue
         values = tuple(instance.bindings.get(v.name, MISSING) for v in literal.locals)
         identity = tuple(atoms(literal.body, instance.witnesses))
         distinct.setdefault((values, identity), instance)
-    return tuple(distinct.values())
+    return failure or tuple(distinct.values())
+
+
+def _lesser(
+    failure: CalculationFailure | None, other: CalculationFailure | None
+) -> CalculationFailure | None:
+    """The failure of a body of which two fail, so that no order of evaluation can be seen: the least code."""
+    if failure is None or other is None:
+        return failure or other
+    return min(failure, other, key=lambda each: (each.kind.value, each.message))
 
 
 def value_over(

@@ -6,8 +6,9 @@ clauses derive. Nothing is built before it is asked for: a decision without a me
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
@@ -30,7 +31,15 @@ from policylang.semantics.program import (
 )
 
 Reference: TypeAlias = Mapping[str, Sequence[Row]]
-"""The rows of reference facts, by qualified relation name; they come before the rows of a request."""
+"""The rows of reference facts, by qualified relation name; no request gives rows of these."""
+
+
+class Given(enum.Enum):
+    """Where an input row comes from."""
+
+    REQUEST = "request"
+    TABLE = "table"
+    REFERENCE = "reference"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +92,8 @@ class Model:
         table = self.program.tables.get(name)
         if table is not None:
             return tuple(Row(id=i, values=values) for i, values in enumerate(table))
-        reference, given = tuple(self._reference.get(name, ())), self.facts.of(name)
-        if not reference:
-            return given
-        return reference + tuple(replace(row, id=len(reference) + row.id) for row in given)
+        reference = self._reference.get(name)
+        return self.facts.of(name) if reference is None else tuple(reference)
 
     @cached_property
     def _derived(self) -> Mapping[str, dict[tuple[Value, ...], list[Firing]]]:
@@ -113,6 +120,12 @@ class Model:
             if row.id == atom.id:
                 return row
         raise InternalError(f"`{atom.name}` has no row {atom.id}")
+
+    def given(self, relation: str) -> Given:
+        """Where the rows of a relation come from."""
+        if relation in self.program.tables:
+            return Given.TABLE
+        return Given.REFERENCE if relation in self._reference else Given.REQUEST
 
     def candidates(self, name: str, bound: Sequence[tuple[int, Value | Missing]]) -> Sequence[Row]:
         """The rows of `name` that hold each of the values at its position, in their order."""
