@@ -39,6 +39,8 @@ def safe(name: object) -> str:
     """A name that a caller made up, short and printable."""
     text = str(name) if isinstance(name, str | int) else type(name).__name__
     text = text if len(text) <= 60 else f"{text[:57]}..."
+    if not text:
+        return '""'
     return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
@@ -64,11 +66,12 @@ def _problem_of(detail: ErrorDetails, columns: Sequence[Field], path: str, point
     kind, given = detail["type"], detail["input"]
     secret, domain, fields = False, None, tuple(columns)
     for step in detail["loc"]:
-        path += f"[{step}]" if isinstance(step, int) else f".{safe(step)}"
+        element = _element(domain)
+        path += f".{safe(step)}" if element is None else f"[{step}]"
         pointer += f"/{escaped(safe(step))}"
         field = next((f for f in fields if f.name == step), None)
-        if isinstance(step, int) and domain is not None:
-            domain = _element(domain)
+        if element is not None:
+            domain = element
         elif field is None:
             return problem(codes.UNKNOWN_FIELD, path, pointer, hint=nearest(step, fields))
         else:
@@ -81,12 +84,13 @@ def _problem_of(detail: ErrorDetails, columns: Sequence[Field], path: str, point
     return problem_of_value(given, domain, path, pointer, secret=secret)
 
 
-def _element(domain: Domain) -> Domain:
-    match domain.type:
-        case SetType(element) | ListType(element):
+def _element(domain: Domain | None) -> Domain | None:
+    """The domain of the elements, for a collection."""
+    match domain:
+        case Domain(type=SetType(element) | ListType(element)):
             return element
         case _:
-            raise InternalError(f"a position inside {domain.type}")
+            return None
 
 
 def not_an_object(given: object, path: str, pointer: str) -> Problem:

@@ -59,7 +59,7 @@ class Express:
             "args": entry.reader.schema,
             "facts": facts,
             "now": core_schema.no_info_plain_validator_function(read_datetime),
-            **dict.fromkeys(_BESIDE, core_schema.any_schema()),
+            **dict.fromkeys(_BESIDE, core_schema.list_schema(max_length=0, strict=True)),
         }
         if self._agent is not None:
             fields["agent"] = self._agent.reader.schema
@@ -72,7 +72,7 @@ class Express:
         except ValidationError:
             return None
         args = fields.get("args")
-        if args is None or any(map(fields.get, _BESIDE)):
+        if args is None:
             return None
         found = Findings()
         now = fields["now"] if "now" in fields else around.clock()

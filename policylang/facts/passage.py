@@ -50,7 +50,7 @@ class Passage:
             self._approvals(request["approvals"])
         if plan.histories:
             self._histories(request.get("history"))
-        asked = self._decisions(request["decisions"]) if "decisions" in request else ()
+        asked = self._decisions(request.get("decisions"))
         needs = [r for r in plan.needed if r.name not in self._rows]
         found = self._found
         if needs or found.problems:
@@ -312,6 +312,8 @@ class Passage:
             self._rows[history.relation] = history.rows(given, self._found)
 
     def _decisions(self, given: Any) -> tuple[str, ...]:
+        if given is None:
+            return ()
         if not isinstance(given, list | tuple):
             received = shown(given)
             expected = "a list of names of decisions"
