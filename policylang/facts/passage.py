@@ -66,7 +66,7 @@ class Passage:
 
     def _refuse_keys(self) -> None:
         for key in self._request:
-            if key not in REQUEST_KEYS:
+            if key not in REQUEST_KEYS and not self._found.is_full():
                 name = safe(key)
                 hint = did_you_mean(key, sorted(REQUEST_KEYS))
                 if key in self._plan.facts:
@@ -126,7 +126,8 @@ class Passage:
         if pointer == "/facts/":
             pointer = f"/facts/{escaped(safe(name))}"
         if entry is None:
-            self._unknown_fact(name, pointer)
+            if not self._found.is_full():
+                self._unknown_fact(name, pointer)
         elif entry.relation.name in self._around.reference.relations:
             self._found.refuse(problem(codes.REFERENCE_IN_REQUEST, safe(name), pointer))
         elif entry.relation.name in self._rows:

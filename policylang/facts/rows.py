@@ -61,6 +61,13 @@ class Findings:
             self.defaults.sort(key=_place)
         return tuple(self.changes), tuple(self.defaults)
 
+    def is_full(self) -> bool:
+        """Whether as many problems are listed as there may be; a further one is then only counted."""
+        if len(self.problems) < MOST_PROBLEMS:
+            return False
+        self.more += 1
+        return True
+
     def refuse(self, problem: Problem) -> None:
         """Take up one problem."""
         if len(self.problems) < MOST_PROBLEMS:

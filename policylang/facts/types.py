@@ -77,6 +77,7 @@ class EnumType:
 
     @property
     def member_names(self) -> tuple[str, ...]:
+        """The names of the members, in the order declared."""
         return tuple(member.name for member in self.members)
 
 
