@@ -36,7 +36,7 @@ class _Callbacks:
         self._builder = builder
 
     def __getattr__(self, name: str) -> Callable[[list[Any]], Node]:
-        method = getattr(self._builder, name)
+        method = getattr(self._builder, f"visit_{name}")
         return lambda children: method(*children)
 
 

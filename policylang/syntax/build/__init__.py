@@ -13,7 +13,7 @@ from policylang.syntax.build.types import TypeRules
 
 
 class Builder(StatementRules, RuleRules, TestRules, TypeRules, ExpressionRules):
-    """What is called for each rule of the grammar that was recognized, by the rule's name."""
+    """What is called for each rule of the grammar that was recognized, `visit_` and the rule's name."""
 
 
 __all__ = ["Builder"]

@@ -37,10 +37,10 @@ def _within(first: t.Node, last: t.Node) -> Span:
 class ExpressionRules:
     """One method a rule of the grammar's part on expressions."""
 
-    def literal(self, token: Token) -> t.Literal:
+    def visit_literal(self, token: Token) -> t.Literal:
         return cast("t.Literal", token.node)
 
-    def path(self, first: Token | t.Path, name: Token | None = None) -> t.Path:
+    def visit_path(self, first: Token | t.Path, name: Token | None = None) -> t.Path:
         if isinstance(first, Token):
             return t.Path(first.span, (name_of(first),))
         assert name is not None
@@ -50,45 +50,45 @@ class ExpressionRules:
             raise Malformed(codes.TOO_LONG_PATH.at(span, limit=LONGEST_PATH))
         return t.Path(span, names)
 
-    def paths(self, *paths: t.Path) -> tuple[t.Path, ...]:
+    def visit_paths(self, *paths: t.Path) -> tuple[t.Path, ...]:
         return paths
 
-    def variable(self, token: Token) -> t.Variable:
+    def visit_variable(self, token: Token) -> t.Variable:
         return t.Variable(token.span, name_of(token).text)
 
-    def wildcard(self, token: Token) -> t.Wildcard:
+    def visit_wildcard(self, token: Token) -> t.Wildcard:
         return t.Wildcard(token.span)
 
-    def enum_value(self, module: t.Path | None, enum: Token, member: Token) -> t.EnumValue:
+    def visit_enum_value(self, module: t.Path | None, enum: Token, member: Token) -> t.EnumValue:
         path = t.Path(enum.span, (name_of(enum),))
         if module is not None:
             path = t.Path(join(module, enum), (*module.names, name_of(enum)))
         return t.EnumValue(join(path, member), path, name_of(member))
 
-    def group(self, opening: Token, inner: t.Expr, closing: Token) -> t.Expr:
+    def visit_group(self, opening: Token, inner: t.Expr, closing: Token) -> t.Expr:
         return replace(inner, span=join(opening, closing))
 
-    def list_(self, opening: Token, *rest: Spanned) -> t.ListLiteral:
+    def visit_list_(self, opening: Token, *rest: Spanned) -> t.ListLiteral:
         return t.ListLiteral(join(opening, rest[-1]), cast("Any", rest[:-1]))
 
-    def record(self, opening: Token, *rest: Spanned) -> t.RecordLiteral:
+    def visit_record(self, opening: Token, *rest: Spanned) -> t.RecordLiteral:
         return t.RecordLiteral(join(opening, rest[-1]), nodes(t.FieldValue, rest))
 
-    def field_value(self, name: Token, value: t.Expr) -> t.FieldValue:
+    def visit_field_value(self, name: Token, value: t.Expr) -> t.FieldValue:
         return t.FieldValue(join(name, value), name_of(name), value)
 
-    def presence(self, token: Token) -> t.PresenceMark:
+    def visit_presence(self, token: Token) -> t.PresenceMark:
         return t.PresenceMark(token.span, token.type == "PRESENT")
 
     # --- calls ---------------------------------------------------------------------------------
 
-    def named_argument(self, name: Token, value: t.Expr) -> t.Argument:
+    def visit_named_argument(self, name: Token, value: t.Expr) -> t.Argument:
         return t.Argument(join(name, value), name_of(name), value)
 
-    def arguments(self, opening: Token, *rest: Spanned) -> Bracketed:
+    def visit_arguments(self, opening: Token, *rest: Spanned) -> Bracketed:
         return Bracketed(join(opening, rest[-1]), _arguments(rest[:-1]))
 
-    def call(self, callee: t.Path, opening: Token, *rest: Spanned) -> t.Call | t.Aggregate:
+    def visit_call(self, callee: t.Path, opening: Token, *rest: Spanned) -> t.Call | t.Aggregate:
         span, arguments = join(callee, rest[-1]), _arguments(rest[:-1])
         if callee.text == "count":
             return _count(span, arguments)
@@ -96,7 +96,7 @@ class ExpressionRules:
             raise Malformed(_bad_sum(span))
         return t.Call(span, callee, arguments)
 
-    def aggregate(
+    def visit_aggregate(
         self, callee: t.Path, opening: Token, value: t.Expr, condition: t.Expr, closing: Token
     ) -> t.Aggregate:
         function = _AGGREGATES.get(callee.text)
@@ -111,60 +111,64 @@ class ExpressionRules:
 
     # --- operators -----------------------------------------------------------------------------
 
-    def or_(self, *operands: t.Expr) -> t.Or:
+    def visit_or_(self, *operands: t.Expr) -> t.Or:
         return t.Or(_within(operands[0], operands[-1]), operands)
 
-    def and_(self, *operands: t.Expr) -> t.And:
+    def visit_and_(self, *operands: t.Expr) -> t.And:
         return t.And(_within(operands[0], operands[-1]), operands)
 
-    def not_(self, word: Token, operand: t.Expr) -> t.Not:
+    def visit_not_(self, word: Token, operand: t.Expr) -> t.Not:
         return t.Not(join(word, operand), operand)
 
-    def compare(self, left: t.Expr, operator: Token, right: t.Expr) -> t.Comparison:
+    def visit_compare(self, left: t.Expr, operator: Token, right: t.Expr) -> t.Comparison:
         return t.Comparison(_within(left, right), _COMPARISONS[operator.text], left, right)
 
-    def in_(
+    def visit_in_(
         self, subject: t.Expr, word: Token, collection: t.Expr, position: t.Expr | None
     ) -> t.In:
         span = join(subject, last_of(collection, position))
         return t.In(span, subject, collection, position)
 
-    def in_closed_range(
+    def visit_in_closed_range(
         self, subject: t.Expr, word: Token, low: t.Expr, dots: Token, high: t.Expr | None
     ) -> t.InRange:
         bounds = t.Range(join(low, last_of(dots, high)), low, high)
         return t.InRange(_within(subject, bounds), subject, bounds)
 
-    def in_open_range(
+    def visit_in_open_range(
         self, subject: t.Expr, word: Token, dots: Token, high: t.Expr | None
     ) -> t.InRange:
         bounds = t.Range(join(dots, last_of(dots, high)), None, high)
         return t.InRange(_within(subject, bounds), subject, bounds)
 
-    def has(self, subject: t.Expr, word: Token, quantifier: Token | None, value: t.Expr) -> t.Has:
+    def visit_has(
+        self, subject: t.Expr, word: Token, quantifier: Token | None, value: t.Expr
+    ) -> t.Has:
         many = t.Quantifier.ONE if quantifier is None else _QUANTIFIERS[quantifier.text]
         return t.Has(_within(subject, value), subject, many, value)
 
-    def like(self, subject: t.Expr, word: Token, pattern: t.Expr) -> t.Like:
+    def visit_like(self, subject: t.Expr, word: Token, pattern: t.Expr) -> t.Like:
         span = _within(subject, pattern)
         if isinstance(pattern, t.StringLiteral):
             return t.Like(span, subject, read_pattern(pattern))
         return t.Like(span, subject, pattern)
 
-    def is_missing(self, subject: t.Expr, word: Token, end: Token) -> t.IsMissing:
+    def visit_is_missing(self, subject: t.Expr, word: Token, end: Token) -> t.IsMissing:
         return t.IsMissing(join(subject, end), subject)
 
-    def is_present(self, subject: t.Expr, word: Token, end: Token) -> t.IsPresent:
+    def visit_is_present(self, subject: t.Expr, word: Token, end: Token) -> t.IsPresent:
         return t.IsPresent(join(subject, end), subject)
 
-    def is_from(self, subject: t.Expr, word: Token, preposition: Token, source: Token) -> t.IsFrom:
+    def visit_is_from(
+        self, subject: t.Expr, word: Token, preposition: Token, source: Token
+    ) -> t.IsFrom:
         return t.IsFrom(join(subject, source), subject, source_word(source))
 
-    def arithmetic(self, *parts: Spanned) -> t.Arithmetic:
+    def visit_arithmetic(self, *parts: Spanned) -> t.Arithmetic:
         operators = tuple(_ARITHMETIC[part.text] for part in parts[1::2] if isinstance(part, Token))
         return t.Arithmetic(join(parts[0], parts[-1]), cast("Any", parts[::2]), operators)
 
-    def negate(self, minus: Token, operand: t.Expr) -> t.Expr:
+    def visit_negate(self, minus: Token, operand: t.Expr) -> t.Expr:
         return negative(minus, operand)
 
 

@@ -27,56 +27,56 @@ from policylang.syntax.tokens import Token
 class RuleRules:
     """One method a rule of the grammar's part on rules, limits and invariants."""
 
-    def allow(self, word: Token, actions: tuple[t.Path, ...]) -> t.AllowEffect:
+    def visit_allow(self, word: Token, actions: tuple[t.Path, ...]) -> t.AllowEffect:
         return t.AllowEffect(join(word, actions[-1]), actions)
 
-    def deny(self, word: Token, actions: tuple[t.Path, ...]) -> t.DenyEffect:
+    def visit_deny(self, word: Token, actions: tuple[t.Path, ...]) -> t.DenyEffect:
         return t.DenyEffect(join(word, actions[-1]), actions)
 
-    def require(
+    def visit_require(
         self, word: Token, name: Token, arguments: Bracketed | None, actions: tuple[t.Path, ...]
     ) -> t.RequireEffect:
         given = nodes(t.Argument, arguments.items) if arguments else ()
         return t.RequireEffect(join(word, actions[-1]), name_of(name), given, actions)
 
-    def oblige(
+    def visit_oblige(
         self, word: Token, name: Token, arguments: Bracketed | None, actions: tuple[t.Path, ...]
     ) -> t.ObligeEffect:
         given = nodes(t.Argument, arguments.items) if arguments else ()
         return t.ObligeEffect(join(word, actions[-1]), name_of(name), given, actions)
 
-    def set_(self, word: Token, decision: t.Path, value: t.Expr) -> t.SetEffect:
+    def visit_set_(self, word: Token, decision: t.Path, value: t.Expr) -> t.SetEffect:
         return t.SetEffect(join(word, value), decision, value)
 
     # --- clauses -------------------------------------------------------------------------------
 
-    def condition(self, word: Token, condition: t.Expr) -> Clause:
+    def visit_condition(self, word: Token, condition: t.Expr) -> Clause:
         return Clause(join(word, condition), "if", condition)
 
-    def because(self, word: Token, internal: Token | None, text: Token) -> Clause:
+    def visit_because(self, word: Token, internal: Token | None, text: Token) -> Clause:
         if internal is not None and internal.text != "internal":
             raise unknown_word(internal, "what may stand before a reason", ["internal"])
         template = read_template(cast("t.StringLiteral", text.node))
         reason = t.Reason(join(word, text), internal is not None, template)
         return Clause(reason.span, "because", reason)
 
-    def overrides(self, word: Token, rules: tuple[t.Path, ...]) -> Clause:
+    def visit_overrides(self, word: Token, rules: tuple[t.Path, ...]) -> Clause:
         return Clause(join(word, rules[-1]), "overrides", rules)
 
-    def priority(self, word: Token, minus: Token | None, number: Token) -> Clause:
+    def visit_priority(self, word: Token, minus: Token | None, number: Token) -> Clause:
         value = cast("t.Expr", number.node)
         value = negative(minus, value) if minus else value
         return Clause(join(word, number), "priority", value)
 
-    def per(self, word: Token, paths: tuple[t.Path, ...]) -> Clause:
+    def visit_per(self, word: Token, paths: tuple[t.Path, ...]) -> Clause:
         return Clause(join(word, paths[-1]), "per", paths)
 
-    def window(self, word: Token, duration: t.Expr) -> Clause:
+    def visit_window(self, word: Token, duration: t.Expr) -> Clause:
         return Clause(join(word, duration), "in", duration)
 
     # --- statements ----------------------------------------------------------------------------
 
-    def rule_statement(
+    def visit_rule_statement(
         self, word: Token, name: Token, effect: t.Effect, *clauses: Clause
     ) -> t.RuleStatement:
         given = clauses_of("a rule", clauses, "if because overrides priority")
@@ -91,7 +91,7 @@ class RuleRules:
             _value(given, "priority"),
         )
 
-    def never_statement(
+    def visit_never_statement(
         self, word: Token, name: Token, effect: t.Effect, *clauses: Clause
     ) -> t.NeverStatement:
         given = clauses_of("a `never`", clauses, "if because")
@@ -107,17 +107,17 @@ class RuleRules:
             _value(given, "because"),
         )
 
-    def count_measure(self, action: t.Path) -> t.CountMeasure:
+    def visit_count_measure(self, action: t.Path) -> t.CountMeasure:
         return t.CountMeasure(action.span, action)
 
-    def sum_measure(self, function: t.Path, value: t.Expr, closing: Token) -> t.SumMeasure:
+    def visit_sum_measure(self, function: t.Path, value: t.Expr, closing: Token) -> t.SumMeasure:
         if function.text != "sum":
             problem = f"a limit cannot measure `{function.text}`"
             advice = "write an action, to count its calls, or `sum(ACTION.FIELD)`"
             raise Malformed(codes.BAD_AGGREGATE.at(function.span, problem=problem, advice=advice))
         return t.SumMeasure(join(function, closing), value)
 
-    def limit_statement(
+    def visit_limit_statement(
         self,
         word: Token,
         name: Token,

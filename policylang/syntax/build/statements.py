@@ -27,17 +27,19 @@ from policylang.syntax.tokens import Token
 class StatementRules:
     """One method a rule of the grammar's part on declarations."""
 
-    def header(
+    def visit_header(
         self, word: Token, name: t.Path, keyword: Token | None, version: Token | None
     ) -> t.ModuleHeader:
         literal = cast("t.StringLiteral", version.node) if version else None
         return t.ModuleHeader(join(word, last_of(name, version)), word.take_doc(), name, literal)
 
-    def use_statement(self, word: Token, module: t.Path, alias: Token | None) -> t.UseStatement:
+    def visit_use_statement(
+        self, word: Token, module: t.Path, alias: Token | None
+    ) -> t.UseStatement:
         span = join(word, last_of(module, alias))
         return t.UseStatement(span, word.take_doc(), module, name_of(alias) if alias else None)
 
-    def enum_statement(
+    def visit_enum_statement(
         self,
         word: Token,
         name: Token,
@@ -50,22 +52,22 @@ class StatementRules:
             raise Malformed(codes.EMPTY_ENUM.at(span))
         return t.EnumStatement(span, word.take_doc(), type_name(name), normalizers, members)
 
-    def enum_members(self, *members: t.EnumMember) -> tuple[t.EnumMember, ...]:
+    def visit_enum_members(self, *members: t.EnumMember) -> tuple[t.EnumMember, ...]:
         return members
 
-    def enum_member(
+    def visit_enum_member(
         self, name: Token, spellings: tuple[t.StringLiteral, ...] | None, closing: Token | None
     ) -> t.EnumMember:
         span = join(name, last_of(name, closing))
         return t.EnumMember(span, name.take_doc(), name_of(name), spellings or ())
 
-    def strings(self, *tokens: Token) -> tuple[t.StringLiteral, ...]:
+    def visit_strings(self, *tokens: Token) -> tuple[t.StringLiteral, ...]:
         return tuple(cast("t.StringLiteral", token.node) for token in tokens)
 
-    def type_statement(self, word: Token, name: Token, spec: t.TypeSpec) -> t.TypeStatement:
+    def visit_type_statement(self, word: Token, name: Token, spec: t.TypeSpec) -> t.TypeStatement:
         return t.TypeStatement(join(word, spec), word.take_doc(), type_name(name), spec)
 
-    def fact_statement(
+    def visit_fact_statement(
         self,
         words: list[Token],
         name: Token,
@@ -85,19 +87,19 @@ class StatementRules:
             nodes(t.Field, fields.items),
         )
 
-    def fact_keyword(self, *words: Token) -> list[Token]:
+    def visit_fact_keyword(self, *words: Token) -> list[Token]:
         return list(words)
 
-    def from_source(self, word: Token, source: Token) -> t.SourceWord:
+    def visit_from_source(self, word: Token, source: Token) -> t.SourceWord:
         return source_word(source)
 
-    def fact_from(self, word: Token, origin: Token) -> Token:
+    def visit_fact_from(self, word: Token, origin: Token) -> Token:
         return origin
 
-    def reads(self, word: Token, text: Token) -> t.Template:
+    def visit_reads(self, word: Token, text: Token) -> t.Template:
         return read_template(cast("t.StringLiteral", text.node))
 
-    def action_statement(
+    def visit_action_statement(
         self,
         word: Token,
         name: Token,
@@ -114,17 +116,17 @@ class StatementRules:
             nodes(t.Field, fields.items) if fields else (),
         )
 
-    def group_statement(
+    def visit_group_statement(
         self, word: Token, name: Token, members: tuple[t.Path, ...]
     ) -> t.GroupStatement:
         return t.GroupStatement(join(word, members[-1]), word.take_doc(), name_of(name), members)
 
-    def param_statement(
+    def visit_param_statement(
         self, word: Token, name: Token, spec: t.TypeSpec, value: t.Expr
     ) -> t.ParamStatement:
         return t.ParamStatement(join(word, value), word.take_doc(), name_of(name), spec, value)
 
-    def table_statement(
+    def visit_table_statement(
         self,
         word: Token,
         name: Token,
@@ -141,14 +143,14 @@ class StatementRules:
             nodes(t.TableRow, rest),
         )
 
-    def columns(self, *columns: t.Field) -> tuple[t.Field, ...]:
+    def visit_columns(self, *columns: t.Field) -> tuple[t.Field, ...]:
         return columns
 
-    def row(self, bar: Token, *rest: Spanned) -> t.TableRow:
+    def visit_row(self, bar: Token, *rest: Spanned) -> t.TableRow:
         cells = cast("tuple[t.Expr, ...]", nodes(t.Node, rest))
         return t.TableRow(join(bar, rest[-1]), bar.take_doc(), cells)
 
-    def define_statement(
+    def visit_define_statement(
         self,
         word: Token,
         name: Token,
@@ -165,10 +167,10 @@ class StatementRules:
             cast("t.Expr", condition.value) if condition else None,
         )
 
-    def parameters(self, opening: Token, *rest: Spanned) -> Bracketed:
+    def visit_parameters(self, opening: Token, *rest: Spanned) -> Bracketed:
         return Bracketed(join(opening, rest[-1]), nodes(t.Node, rest))
 
-    def decision_statement(
+    def visit_decision_statement(
         self,
         word: Token,
         name: Token,
@@ -179,7 +181,7 @@ class StatementRules:
         span = join(word, last_of(spec, default, reads))
         return t.DecisionStatement(span, word.take_doc(), name_of(name), spec, default, reads)
 
-    def default(self, value: t.Expr) -> t.Expr:
+    def visit_default(self, value: t.Expr) -> t.Expr:
         return value
 
 

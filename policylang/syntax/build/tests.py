@@ -33,11 +33,13 @@ class TestRules:
 
     __test__ = False
 
-    def fixture_statement(self, word: Token, name: Token, *rest: Spanned) -> t.FixtureStatement:
+    def visit_fixture_statement(
+        self, word: Token, name: Token, *rest: Spanned
+    ) -> t.FixtureStatement:
         given = cast("tuple[t.Given, ...]", nodes(t.Node, rest))
         return t.FixtureStatement(join(word, rest[-1]), word.take_doc(), name_of(name), given)
 
-    def test_statement(
+    def visit_test_statement(
         self,
         word: Token,
         title: Token,
@@ -54,23 +56,23 @@ class TestRules:
             cast("tuple[t.Expectation, ...]", nodes(t.Node, rest)),
         )
 
-    def given(self, *items: t.Given) -> tuple[t.Given, ...]:
+    def visit_given(self, *items: t.Given) -> tuple[t.Given, ...]:
         return items
 
-    def given_fixture(self, word: Token, fixture: t.Path) -> t.GivenFixture:
+    def visit_given_fixture(self, word: Token, fixture: t.Path) -> t.GivenFixture:
         return t.GivenFixture(join(word, fixture), fixture)
 
-    def given_fact(
+    def visit_given_fact(
         self, fact: t.Path, source: t.SourceWord | None, record: t.RecordLiteral
     ) -> t.GivenFact:
         return t.GivenFact(join(fact, record), fact, source, record.fields)
 
-    def given_now(self, name: t.Path, value: Token) -> t.GivenNow:
+    def visit_given_now(self, name: t.Path, value: Token) -> t.GivenNow:
         if name.text != "now":
             raise unknown_word(Token("NAME", name.span), "what a test can set", ["now"])
         return t.GivenNow(join(name, value), _moment(value))
 
-    def given_approval(
+    def visit_given_approval(
         self, word: t.Path, by: Token, closing: Token, at: Token | None
     ) -> t.GivenApproval:
         if word.text != "approved":
@@ -79,7 +81,7 @@ class TestRules:
         literal = cast("t.StringLiteral", by.node)
         return t.GivenApproval(span, literal, _moment(at) if at else None)
 
-    def given_earlier(
+    def visit_given_earlier(
         self,
         word: Token,
         action: t.Path,
@@ -95,19 +97,19 @@ class TestRules:
             choose(outcome, t.EarlierOutcome, "an outcome") if outcome else None,
         )
 
-    def when(self, word: Token, action: t.Path, record: t.RecordLiteral | None) -> t.When:
+    def visit_when(self, word: Token, action: t.Path, record: t.RecordLiteral | None) -> t.When:
         span = join(word, last_of(action, record))
         return t.When(span, action, record.fields if record else ())
 
     # --- expectations --------------------------------------------------------------------------
 
-    def expect_effect(
+    def visit_expect_effect(
         self, word: Token, effect: Token, rules: tuple[t.Path, ...] | None
     ) -> t.ExpectOutcome:
         span = join(word, rules[-1] if rules else effect)
         return t.ExpectOutcome(span, t.ExpectedOutcome(effect.text), rules or (), None)
 
-    def expect_outcome(
+    def visit_expect_outcome(
         self,
         word: Token,
         name: Token,
@@ -125,24 +127,26 @@ class TestRules:
             raise Malformed(codes.BAD_EXPECTATION.at(span, problem=problem, advice=advice))
         return t.ExpectOutcome(span, outcome, rules or (), at)
 
-    def expect_violated(self, word: Token, violated: Token, never: t.Path) -> t.ExpectViolated:
+    def visit_expect_violated(
+        self, word: Token, violated: Token, never: t.Path
+    ) -> t.ExpectViolated:
         if violated.text != "violated":
             raise unknown_word(violated, "what a test can expect before a name", ["violated"])
         return t.ExpectViolated(join(word, never), never)
 
-    def expect_value(self, word: Token, decision: t.Path, value: t.Expr) -> t.ExpectValue:
+    def visit_expect_value(self, word: Token, decision: t.Path, value: t.Expr) -> t.ExpectValue:
         return t.ExpectValue(join(word, value), decision, value)
 
-    def expect_obligation(
+    def visit_expect_obligation(
         self, word: Token, oblige: Token, name: Token, arguments: Bracketed | None
     ) -> t.ExpectObligation:
         given = nodes(t.Argument, arguments.items) if arguments else None
         return t.ExpectObligation(join(word, last_of(name, arguments)), name_of(name), given)
 
-    def by(self, rules: tuple[t.Path, ...]) -> tuple[t.Path, ...]:
+    def visit_by(self, rules: tuple[t.Path, ...]) -> tuple[t.Path, ...]:
         return rules
 
-    def at(self, place: t.Path | Token) -> t.Path | t.StringLiteral:
+    def visit_at(self, place: t.Path | Token) -> t.Path | t.StringLiteral:
         return cast("t.StringLiteral", place.node) if isinstance(place, Token) else place
 
 

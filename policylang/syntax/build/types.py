@@ -30,7 +30,7 @@ _MARKS = "key secret personal ="
 class TypeRules:
     """One method a rule of the grammar's part on types."""
 
-    def type_path(self, path: t.Path | None, name: Token | None = None) -> t.Path:
+    def visit_type_path(self, path: t.Path | None, name: Token | None = None) -> t.Path:
         if name is None:
             assert path is not None
             return path
@@ -38,15 +38,15 @@ class TypeRules:
             return t.Path(name.span, (name_of(name),))
         return t.Path(join(path, name), (*path.names, name_of(name)))
 
-    def type_arguments(self, *parts: Token) -> Bracketed:
+    def visit_type_arguments(self, *parts: Token) -> Bracketed:
         numbers = tuple(cast("t.Node", part.node) for part in parts[:-1])
         return Bracketed(join(parts[0], parts[-1]), numbers)
 
-    def named_type(self, name: t.Path, arguments: Bracketed | None) -> t.NamedType:
+    def visit_named_type(self, name: t.Path, arguments: Bracketed | None) -> t.NamedType:
         numbers = nodes(t.IntLiteral, arguments.items) if arguments else ()
         return t.NamedType(join(name, last_of(name, arguments)), name, numbers)
 
-    def collection_type(
+    def visit_collection_type(
         self, name: t.Path, opening: Token, element: t.TypeSpec | Bracketed, closing: Token
     ) -> t.SetType | t.ListType:
         span = join(name, closing)
@@ -61,13 +61,15 @@ class TypeRules:
         problem = f"`{name.text}` takes no `[...]`"
         raise Malformed(codes.BAD_TYPE.at(name.span, problem=problem, advice=advice))
 
-    def ref_type(self, word: Token, target: t.Path) -> t.RefType:
+    def visit_ref_type(self, word: Token, target: t.Path) -> t.RefType:
         return t.RefType(join(word, target), target)
 
-    def type_spec(self, base: t.BaseType, question: Token | None, *marks: Clause) -> t.TypeSpec:
+    def visit_type_spec(
+        self, base: t.BaseType, question: Token | None, *marks: Clause
+    ) -> t.TypeSpec:
         return _type_spec(base, question, clauses_of("a type", marks, _NARROWINGS))
 
-    def field(
+    def visit_field(
         self, name: Token, base: t.BaseType, question: Token | None, *marks: Clause
     ) -> t.Field:
         given = clauses_of("a field", marks, f"{_NARROWINGS} {_MARKS}")
@@ -83,37 +85,37 @@ class TypeRules:
             "personal" in given,
         )
 
-    def fields(self, opening: Token, *rest: Spanned) -> Bracketed:
+    def visit_fields(self, opening: Token, *rest: Spanned) -> Bracketed:
         return Bracketed(join(opening, rest[-1]), nodes(t.Field, rest))
 
     # --- what narrows a type or marks a field ---------------------------------------------------
 
-    def bounds(self, bounds: t.Range) -> Clause:
+    def visit_bounds(self, bounds: t.Range) -> Clause:
         return Clause(bounds.span, "in", bounds)
 
-    def normalize(self, word: Token, *names: Token) -> Clause:
+    def visit_normalize(self, word: Token, *names: Token) -> Clause:
         return Clause(join(word, names[-1]), "normalize", tuple(map(name_of, names)))
 
-    def size(self, word: Token, number: Token) -> Clause:
+    def visit_size(self, word: Token, number: Token) -> Clause:
         if word.text != "max":
             raise unknown_word(word, "what may stand before a number here", ["max"])
         return Clause(join(word, number), "max", number.node)
 
-    def mark(self, word: Token) -> Clause:
+    def visit_mark(self, word: Token) -> Clause:
         if word.text not in ("key", "secret", "personal"):
             raise unknown_word(word, "a mark of a field", ["key", "secret", "personal", "max N"])
         return Clause(word.span, word.text, True)
 
-    def field_default(self, value: t.Expr) -> Clause:
+    def visit_field_default(self, value: t.Expr) -> Clause:
         return Clause(value.span, "=", value)
 
-    def closed_range(self, low: t.Expr, dots: Token, high: t.Expr | None) -> t.Range:
+    def visit_closed_range(self, low: t.Expr, dots: Token, high: t.Expr | None) -> t.Range:
         return t.Range(join(low, last_of(dots, high)), low, high)
 
-    def open_range(self, dots: Token, high: t.Expr | None) -> t.Range:
+    def visit_open_range(self, dots: Token, high: t.Expr | None) -> t.Range:
         return t.Range(join(dots, last_of(dots, high)), None, high)
 
-    def negative(self, minus: Token, number: Token) -> t.Expr:
+    def visit_negative(self, minus: Token, number: Token) -> t.Expr:
         return negative(minus, cast("t.Expr", number.node))
 
 
