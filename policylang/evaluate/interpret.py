@@ -97,7 +97,7 @@ def _ends(
     body: Body, bindings: Bindings, model: Model, *, any_row: bool = False
 ) -> Iterator[_State]:
     """The instances of a body with every literal looked at that could be, failing ones with what they bind."""
-    interpreter = _Body(body, model.needs(body), model, any_row=any_row)
+    reader = BodyReader(body, model, any_row=any_row)
     stack: list[Iterator[_State]] = [
         iter((_State(dict(bindings), (None,) * len(body), tuple(range(len(body))), None),))
     ]
@@ -106,9 +106,9 @@ def _ends(
         if state is None:
             stack.pop()
             continue
-        chosen = interpreter.next_literal(state)
+        chosen = reader.next_literal(state.known, state.waiting)
         if chosen is not None:
-            stack.append(interpreter.advance(state, chosen))
+            stack.append(_advance(reader, state, chosen))
         elif state.waiting:
             yield from _stuck(body, state, model)
         else:
@@ -141,22 +141,41 @@ class _State:
     failure: CalculationFailure | None
 
 
-class _Body:
-    """One body over one model: which literal comes next, and what each adds to a state."""
+def _advance(reader: BodyReader, state: _State, position: int) -> Iterator[_State]:
+    """The states that follow from a literal: none where it does not hold."""
+    rest = tuple(i for i in state.waiting if i != position)
+    before, after = state.witnesses[:position], state.witnesses[position + 1 :]
+    for held in reader.ways(position, state.known):
+        failure = _lesser(state.failure, held.failure)
+        yield _State(held.known, (*before, held.witness, *after), rest, failure)
 
-    def __init__(
-        self, body: Body, needs: Sequence[frozenset[str]], model: Model, *, any_row: bool = False
-    ) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way in which a literal holds, or fails: what is known with it, and how it did."""
+
+    known: dict[str, Value]
+    witness: Witness = None
+    failure: CalculationFailure | None = None
+
+
+class BodyReader:
+    """One body over one model: which literal comes next, and in what ways it holds.
+
+    With `any_row`, one input row is enough for a match that binds nothing.
+    """
+
+    def __init__(self, body: Body, model: Model, *, any_row: bool = False) -> None:
         self.body = body
-        self.needs = needs
+        self.needs = model.needs(body)
         self.model = model
         self.any_row = any_row
 
-    def next_literal(self, state: _State) -> int | None:
-        """The literal to look at next; `None` where none is left that is not failed by its variables."""
+    def next_literal(self, known: Bindings, waiting: Iterable[int]) -> int | None:
+        """The literal to look at next among those that wait; `None` where none is ready."""
         best, most = None, (-1, -1)
-        for i in state.waiting:
-            rank = self._rank(i, state.known)
+        for i in waiting:
+            rank = self._rank(i, known)
             if rank > most:
                 best, most = i, rank
         return best
@@ -179,15 +198,11 @@ class _Body:
             case _:
                 assert_never(literal)
 
-    def advance(self, state: _State, position: int) -> Iterator[_State]:
-        """The states that follow from a literal: none where it does not hold."""
-        rest = tuple(i for i in state.waiting if i != position)
-        before, after = state.witnesses[:position], state.witnesses[position + 1 :]
-        for held in self._held(self.body[position], state.known):
-            failure = _lesser(state.failure, held.failure)
-            yield _State(held.known, (*before, held.witness, *after), rest, failure)
+    def ways(self, position: int, known: dict[str, Value]) -> Iterator[Way]:
+        """Every way in which a literal holds or fails where `known` holds values; none where it is false."""
+        return self._held(self.body[position], known)
 
-    def _held(self, literal: Literal, known: dict[str, Value]) -> Iterator[_Held]:
+    def _held(self, literal: Literal, known: dict[str, Value]) -> Iterator[Way]:
         match literal:
             case Match():
                 return self._matched(literal, known)
@@ -206,48 +221,37 @@ class _Body:
             case _:
                 assert_never(literal)
 
-    def _matched(self, literal: Match, known: dict[str, Value]) -> Iterator[_Held]:
+    def _matched(self, literal: Match, known: dict[str, Value]) -> Iterator[Way]:
         one_is_enough = self.any_row and literal.name not in self.model.program.predicates
         for row in self.model.matching(literal, known):
             values = extended(literal, row, known)
             if values is not None:
-                yield _Held(values, row)
+                yield Way(values, row)
                 if one_is_enough and len(values) == len(known):
                     return
 
-    def _negated(self, literal: Not, known: dict[str, Value]) -> Iterator[_Held]:
+    def _negated(self, literal: Not, known: dict[str, Value]) -> Iterator[Way]:
         failure = None
         for instance in instances(literal.body, known, self.model):
             if isinstance(instance, Solution):
                 return
             failure = _lesser(failure, instance)
-        yield _Held(known, None, failure)
+        yield Way(known, None, failure)
 
-    def _branches(self, literal: Or, known: dict[str, Value]) -> Iterator[_Held]:
+    def _branches(self, literal: Or, known: dict[str, Value]) -> Iterator[Way]:
         for number, branch in enumerate(literal.branches):
             for end in _ends(branch, known, self.model, any_row=self.any_row):
                 bound = {v.name: end.known[v.name] for v in literal.binds if v.name in end.known}
-                yield _Held(
-                    {**known, **bound}, Chosen(number, end.witnesses, end.known), end.failure
-                )
+                yield Way({**known, **bound}, Chosen(number, end.witnesses, end.known), end.failure)
 
-    def _aggregated(self, literal: Aggregate, known: dict[str, Value]) -> Iterator[_Held]:
+    def _aggregated(self, literal: Aggregate, known: dict[str, Value]) -> Iterator[Way]:
         ranged = matches_of(literal, known, self.model)
         if isinstance(ranged, CalculationFailure):
-            yield _Held(known, failure=ranged)
+            yield Way(known, failure=ranged)
             return
         result = value_over(literal, ranged)
         for held in _compared(literal.result, result, known):
             yield replace(held, witness=Ranged(ranged))
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A literal that holds, or fails: what is known with it, and how it did."""
-
-    known: dict[str, Value]
-    witness: Witness = None
-    failure: CalculationFailure | None = None
 
 
 def matches_of(
@@ -303,39 +307,39 @@ def _is_known(argument: Argument, known: Bindings) -> bool:
     return isinstance(argument, Constant)
 
 
-def _tested(literal: Test, known: dict[str, Value]) -> Iterator[_Held]:
+def _tested(literal: Test, known: dict[str, Value]) -> Iterator[Way]:
     value = value_of(literal.condition, known)
     if isinstance(value, CalculationFailure):
-        yield _Held(known, failure=value)
+        yield Way(known, failure=value)
     elif value is True:
-        yield _Held(known)
+        yield Way(known)
 
 
 def _compared(
     variable: Variable, value: Value | Missing | CalculationFailure, known: dict[str, Value]
-) -> Iterator[_Held]:
+) -> Iterator[Way]:
     """The states where a variable has the value of an expression."""
     if isinstance(value, CalculationFailure):
-        yield _Held(known, failure=value)
+        yield Way(known, failure=value)
     elif isinstance(value, Missing):
         return
     elif variable.name not in known:
-        yield _Held({**known, variable.name: value})
+        yield Way({**known, variable.name: value})
     elif known[variable.name] == value:
-        yield _Held(known)
+        yield Way(known)
 
 
-def _elements(literal: Each, known: dict[str, Value]) -> Iterator[_Held]:
+def _elements(literal: Each, known: dict[str, Value]) -> Iterator[Way]:
     collection = value_of(literal.collection, known)
     if isinstance(collection, CalculationFailure):
-        yield _Held(known, failure=collection)
+        yield Way(known, failure=collection)
         return
     for index, element in _indexed(collection):
         values = _agreeing(literal.element, element, known)
         if values is not None:
             values = _agreeing(literal.index, index, values)
         if values is not None:
-            yield _Held(values)
+            yield Way(values)
 
 
 def _indexed(collection: object) -> Iterable[tuple[int, Value]]:
