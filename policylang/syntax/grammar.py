@@ -57,7 +57,7 @@ def tables() -> Lark:
     saves a tenth of a second at every start; else made from the grammar.
     """
     stored = json.loads(_file("tables.json"), object_hook=_with_numbers)
-    if stored["key"] == _key(grammar_text()):
+    if stored["key"] == tables_key():
         load: Any = Lark._load_from_dict  # what Lark's own generated parsers call
         return cast("Lark", load(stored["data"], stored["memo"], transformer=_Callbacks(Builder())))
     return built_tables(transformer=_Callbacks(Builder()))
@@ -79,7 +79,7 @@ def built_tables(**options: Any) -> Lark:
 def stored_tables() -> str:
     """What `tables.json` holds, for the grammar as it is and the version of Lark that is here."""
     data, memo = built_tables().memo_serialize([TerminalDef, Rule])
-    stored = {"key": _key(grammar_text()), "data": data, "memo": memo}
+    stored = {"key": tables_key(), "data": data, "memo": memo}
     return json.dumps(stored, separators=(",", ":")) + "\n"
 
 
@@ -88,8 +88,10 @@ def tables_path() -> Path:
     return Path(__file__).with_name("tables.json")
 
 
-def _key(text: str) -> str:
-    return f"lark {lark.__version__}, grammar {sha256(text.encode()).hexdigest()}"
+def tables_key() -> str:
+    """What tables are made from: the version of Lark, and the grammar by its digest."""
+    digest = sha256(f"{' '.join(STARTS)} {grammar_text()}".encode()).hexdigest()
+    return f"lark {lark.__version__}, grammar {digest}"
 
 
 def _with_numbers(found: dict[str, Any]) -> dict[str | int, Any]:
