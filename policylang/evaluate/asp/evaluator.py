@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import clingo
 
+from policylang.evaluate.asp.bounds import Bounds, Measure
 from policylang.evaluate.asp.build import Access, fixed_predicates
+from policylang.evaluate.asp.contained import Contained
 from policylang.evaluate.asp.held import Held, Symbols
 from policylang.evaluate.asp.layout import is_table
 from policylang.evaluate.asp.lower import lower, lower_fixed
@@ -16,33 +20,77 @@ from policylang.evaluate.asp.solve import Compiled, Found, row_symbols
 from policylang.evaluate.asp.terms import AspProgram
 from policylang.evaluate.firings import Evaluation, Failure, Firing, Firings, Limits
 from policylang.facts.factset import FactSet, Row
+from policylang.facts.values import Missing, Value
 from policylang.semantics.program import Program
 from policylang.semantics.slicing import Slice, slice_for
+
+_UNITS_HERE: Final = 100_000
+"""The most that an evaluation in this process may cost, in instances of a rule."""
+
+_UNITS_PER_SECOND: Final = 20_000
+"""Fewer than any machine does: what is given less time than this needs is evaluated where it can be killed."""
+
+_BYTES_PER_UNIT: Final = 1024
+
+_UNITS_OF_FIXED: Final = 1_000_000
+"""The most that is solved in this process once for reference data alone."""
+
+_grounding = threading.RLock()
+"""SOLVER: clingo's symbols live in one table of the process. One grounding at a time, and none during a fork."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_grounding.acquire,
+        after_in_parent=_grounding.release,
+        after_in_child=_grounding.release,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """What the definitions that are the same for every request gave."""
+
+    firings: tuple[tuple[str, tuple[Firing, ...]], ...]
+    failure: Failure | None
+    atoms: Mapping[str, Sequence[Sequence[Value | Missing]]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """One action's slice, compiled: with what is held for it, and what the fixed definitions gave."""
+    """One action's slice, compiled: with what is held for it, and what the fixed definitions gave.
+
+    `bounds` is None where what is fixed is too much to be solved in this process.
+    """
 
     part: Slice
     compiled: Compiled
+    measure: Measure
+    bounds: Bounds | None
     held: Mapping[str, Held]
     fixed: Mapping[int, tuple[Firing, ...]]
-    failure: tuple[int, Failure] | None
+    failure: Failure | None
+    places: Mapping[str, int]
 
 
 class AspEvaluator:
     """Evaluates a program by grounding it with clingo.
 
     `reference` are the rows of reference facts, which do not change while the evaluator lives: whatever depends on
-    them and on tables alone is solved once, and looked up afterwards.
+    them and on tables alone is solved once, and looked up afterwards. What may take long is evaluated in a
+    process that can be killed, unless `contained` is false (which is how that process calls it).
     """
 
-    def __init__(self, program: Program, reference: Mapping[str, tuple[Row, ...]]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        reference: Mapping[str, tuple[Row, ...]],
+        contained: bool = True,
+    ) -> None:
         self._program = program
         self._rows = {**_table_rows(program), **reference}
         self._ready: dict[tuple[str, bool], _Ready] = {}
-        self._lock = threading.RLock()
+        self._solved: dict[frozenset[str], _Fixed | None] = {}
+        self._contained = Contained(program, reference) if contained else None
 
     @property
     def name(self) -> str:
@@ -51,43 +99,59 @@ class AspEvaluator:
 
     def evaluate(self, facts: FactSet, limits: Limits) -> Evaluation:
         """The firings for one request."""
-        del limits
-        with self._lock:
+        with _grounding:
             ready = self._ready_for(facts.action, keyed=False)
-            return _answer(ready, self._found(ready, [facts]), 0)
+            if self._contained is None or _units(ready, facts) <= _allowed(limits):
+                return _answer(ready, _found(ready, [facts]), 0)
+        return self._contained.evaluate(facts, limits)
 
     def evaluate_many(self, batch: Sequence[FactSet], limits: Limits) -> Sequence[Evaluation]:
-        """The firings for many requests, in their order: those of one action in one grounding."""
-        del limits
+        """The firings for many requests, in their order: those of one action in one grounding, as far as it goes."""
         answers: dict[int, Evaluation] = {}
         by_action: dict[str, list[int]] = {}
         for number, facts in enumerate(batch):
             by_action.setdefault(facts.action, []).append(number)
-        with self._lock:
-            for action, numbers in by_action.items():
-                ready = self._ready_for(action, keyed=True)
-                found = self._found(ready, [batch[number] for number in numbers])
-                for place, number in enumerate(numbers):
-                    answers[number] = _answer(ready, found, place)
+        for action, numbers in by_action.items():
+            for group in self._groups(action, batch, numbers, limits):
+                if len(group) == 1:
+                    answers[group[0]] = self.evaluate(batch[group[0]], limits)
+                    continue
+                with _grounding:
+                    ready = self._ready_for(action, keyed=True)
+                    found = _found(ready, [batch[number] for number in group])
+                    for place, number in enumerate(group):
+                        answers[number] = _answer(ready, found, place)
         return [answers[number] for number in range(len(batch))]
+
+    def prepare(self, action: str) -> None:
+        """Compile what an action reads and solve what is fixed of it, ahead of the first request."""
+        with _grounding:
+            self._ready_for(action, keyed=False)
 
     def close(self) -> None:
         """Give back workers and memory."""
         self._ready.clear()
+        if self._contained is not None:
+            self._contained.close()
 
-    def _found(self, ready: _Ready, batch: Sequence[FactSet]) -> Found:
-        compiled = ready.compiled
-        asked = compiled.asked(ready.held)
-        keyed = compiled.program.keyed
-        control = compiled.ground(
-            asked,
-            (
-                fact
-                for number, facts in enumerate(batch)
-                for fact in compiled.facts(asked.encoding, facts.rows, number if keyed else None)
-            ),
-        )
-        return compiled.found(control, asked)
+    def _groups(
+        self, action: str, batch: Sequence[FactSet], numbers: Sequence[int], limits: Limits
+    ) -> Iterator[list[int]]:
+        """Requests that are evaluated together: as many as may be in this process at once."""
+        with _grounding:
+            ready = self._ready_for(action, keyed=False)
+            units = [_units(ready, batch[number]) for number in numbers]
+        group: list[int] = []
+        total = 0.0
+        for number, cost in zip(numbers, units, strict=True):
+            if group and total + cost > _allowed(limits):
+                yield group
+                group, total = [], 0.0
+            group.append(number)
+            total += cost
+        yield group
+
+    # --- preparation ---------------------------------------------------------------------------------
 
     def _ready_for(self, action: str, keyed: bool) -> _Ready:
         ready = self._ready.get((action, keyed))
@@ -106,48 +170,87 @@ class AspEvaluator:
             for name, layout in compiled.program.inputs.items()
             if name in self._rows
         }
-        if not solved:
-            return _Ready(part, compiled, known, {}, None)
-        return self._with_fixed(part, compiled, known, held)
-
-    def _with_fixed(
-        self, part: Slice, compiled: Compiled, known: dict[str, Held], held: frozenset[str]
-    ) -> _Ready:
-        """Solve the definitions that are the same for every request, and hold their atoms."""
-        program = lower_fixed(self._program, part, held)
-        solver = Compiled(program, part.rules)
-        asked = solver.asked({})
-        rows = {name: self._rows[name] for name in program.inputs if name in self._rows}
-        control = solver.ground(asked, solver.facts(asked.encoding, rows, None))
-        found = solver.found(control, asked)
-        for name, predicate in program.derived.items():
-            width = len(self._program.predicates[name].types)
-            atoms = solver.atoms(control, predicate, width)
-            known[name] = Held([_moved(asked.values(atom), compiled) for atom in atoms])
-        failure = found.failures.get(0)
-        names = [rule.name for rule in part.rules]
+        fixed = self._fixed(part, solved, held)
+        if fixed is not None:
+            for name, atoms in fixed.atoms.items():
+                known[name] = Held([_moved(atom, compiled) for atom in atoms])
+        places = {rule.name: place for place, rule in enumerate(part.rules)}
         return _Ready(
             part=part,
             compiled=compiled,
+            measure=Measure(self._program, compiled.program),
+            bounds=None if fixed is None else Bounds(compiled.program, known),
             held=known,
-            fixed=dict(found.firings.get(0, ())),
-            failure=None if failure is None else (names.index(failure.rule), failure),
+            fixed={} if fixed is None else {places[rule]: f for rule, f in fixed.firings},
+            failure=None if fixed is None else fixed.failure,
+            places=places,
         )
 
+    def _fixed(self, part: Slice, solved: frozenset[str], held: frozenset[str]) -> _Fixed | None:
+        """What the definitions give that are the same for every request: solved once, whatever actions read them."""
+        if solved not in self._solved:
+            self._solved[solved] = self._solve_fixed(part, held) if solved else _Fixed((), None, {})
+        return self._solved[solved]
 
-def _moved(values: Sequence[object], compiled: Compiled) -> Symbols:
-    return tuple(compiled.table.add(value) for value in values)  # type: ignore[arg-type]
+    def _solve_fixed(self, part: Slice, held: frozenset[str]) -> _Fixed | None:
+        """Solve the fixed definitions of a slice; None where that may take too long in this process."""
+        program = lower_fixed(self._program, part, held)
+        rows = {name: self._rows[name] for name in program.inputs if name in self._rows}
+        if self._contained is not None:
+            sizes = Measure(self._program, program).of_rows(rows)
+            if Bounds(program, {}).units(sizes) > _UNITS_OF_FIXED:
+                return None
+        solver = Compiled(program, part.rules)
+        asked = solver.asked({})
+        control = solver.ground(asked, solver.facts(asked.encoding, rows, None))
+        found = solver.found(control, asked)
+        return _Fixed(
+            firings=tuple((part.rules[i].name, some) for i, some in found.firings.get(0, ())),
+            failure=found.failures.get(0),
+            atoms={
+                name: [
+                    tuple(asked.values(atom))
+                    for atom in solver.atoms(control, predicate, self._width(name))
+                ]
+                for name, predicate in program.derived.items()
+            },
+        )
+
+    def _width(self, predicate: str) -> int:
+        return len(self._program.predicates[predicate].types)
+
+
+def _units(ready: _Ready, facts: FactSet) -> float:
+    if ready.bounds is None:
+        return float("inf")
+    return ready.bounds.units(ready.measure.of_rows(facts.rows))
+
+
+def _allowed(limits: Limits) -> float:
+    """The greatest bound of an evaluation that surely ends within its limits."""
+    return min(_UNITS_HERE, limits.seconds * _UNITS_PER_SECOND, limits.memory / _BYTES_PER_UNIT)
+
+
+def _found(ready: _Ready, batch: Sequence[FactSet]) -> Found:
+    compiled = ready.compiled
+    asked = compiled.asked(ready.held)
+    keyed = compiled.program.keyed
+    facts = (
+        fact
+        for number, facts in enumerate(batch)
+        for fact in compiled.facts(asked.encoding, facts.rows, number if keyed else None)
+    )
+    return compiled.found(compiled.ground(asked, facts), asked)
+
+
+def _moved(values: Sequence[Value | Missing], compiled: Compiled) -> Symbols:
+    return tuple(map(compiled.table.add, values))
 
 
 def _answer(ready: _Ready, found: Found, request: int) -> Evaluation:
-    failure = found.failures.get(request)
-    if ready.failure is not None:
-        fixed_rule, fixed_failure = ready.failure
-        names = [rule.name for rule in ready.part.rules]
-        if failure is None or fixed_rule <= names.index(failure.rule):
-            return fixed_failure
-    if failure is not None:
-        return failure
+    failures = [f for f in (found.failures.get(request), ready.failure) if f is not None]
+    if failures:
+        return min(failures, key=lambda failure: ready.places[failure.rule])
     by_rule = {**ready.fixed, **dict(found.firings.get(request, ()))}
     return Firings(tuple(firing for rule in sorted(by_rule) for firing in by_rule[rule]))
 
@@ -161,5 +264,5 @@ def _table_rows(program: Program) -> dict[str, tuple[Row, ...]]:
 
 
 def asp_program(program: Program, action: str) -> AspProgram:
-    """The lowered program of one action as a person reads it, with tables as facts and nothing looked up."""
+    """The lowered program of one action as a person reads it, with nothing looked up."""
     return lower(program, slice_for(program, action))

@@ -58,9 +58,13 @@ class Compiled:
         self._rules = rules
         self._functions = functions(program.calls)
         self._statements: list[ast.AST] = []
-        ast.parse_string(emit(program), self._statements.append)
+        ast.parse_string(emit(program), self._keep)
         self._types = [tuple(v.type for v in rule.variables) for rule in rules]
         self._plain = [all(map(is_written_plainly, types)) for types in self._types]
+
+    def _keep(self, statement: ast.AST) -> None:
+        if statement.ast_type is not ast.ASTType.Comment:
+            self._statements.append(statement)
 
     def asked(self, held: Mapping[str, Held]) -> Asked:
         """The context of one evaluation."""
@@ -79,6 +83,8 @@ class Compiled:
         try:
             control.ground([("base", [])], context=asked)
         except RuntimeError as problem:
+            if "bad_alloc" in str(problem):
+                raise MemoryError(str(problem)) from problem
             raise InternalError(f"clingo: {'; '.join(messages) or problem}") from problem
         if messages:
             # SOLVER: clingo drops an instance whose operation is undefined, and says so. Nothing lowered holds such
