@@ -10,7 +10,8 @@ from policylang.facts.types import Type
 from policylang.semantics import codes
 from policylang.semantics.domains import Domains
 from policylang.semantics.graph import components
-from policylang.semantics.lowering.statements import LoweredClause, Lowering, lower_clause
+from policylang.semantics.lowering.clauses import LoweredClause, lower_clause
+from policylang.semantics.lowering.statements import Lowering
 from policylang.semantics.names import Kind, ModuleNames, Symbol, look_up
 from policylang.semantics.operations import unify
 from policylang.semantics.origins import origin_of

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from policylang.diagnostics import Diagnostic, Label
 from policylang.semantics import codes
 from policylang.semantics.graph import components, shortest_way
@@ -12,9 +14,7 @@ def check_imports(names: Names, problems: list[Diagnostic]) -> None:
     """Report each circle of modules that use each other, once."""
     uses = {name: _uses(names, name) for name in names.modules}
     graph = {name: tuple(found) for name, found in uses.items()}
-    for group in components(graph):
-        if len(group) > 1:
-            problems.append(_circle(group, graph, uses))
+    problems.extend(_circle(group, graph, uses) for group in components(graph) if len(group) > 1)
 
 
 def _uses(names: Names, name: str) -> dict[str, Symbol]:
@@ -28,7 +28,7 @@ def _circle(
     inside = {name: tuple(n for n in graph[name] if n in group) for name in group}
     first = group[0]
     circle = (first, *shortest_way(inside, inside[first][0], first))
-    steps = [uses[one][other] for one, other in zip(circle, circle[1:], strict=False)]
+    steps = [uses[one][other] for one, other in pairwise(circle)]
     labels = [
         Label(step.span, f"used by `{one}` here")
         for one, step in zip(circle[1:], steps[1:], strict=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from policylang.diagnostics import Diagnostic, Label, Span
 from policylang.semantics import codes
@@ -28,7 +29,7 @@ def _circle(circle: tuple[str, ...], named: Mapping[str, Rule]) -> Diagnostic:
     words = [f"`{_bare(name)}` (line {named[name].origin.span.line})" for name in circle[:-1]]
     labels = [
         Label(_head(named[name]), f"`{_bare(name)}` overrides `{_bare(other)}`")
-        for name, other in zip(circle[1:-1], circle[2:], strict=True)
+        for name, other in pairwise(circle[1:])
     ]
     return codes.OVERRIDES_CYCLE.at(
         _head(named[circle[0]]),

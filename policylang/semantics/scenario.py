@@ -17,7 +17,7 @@ from policylang.facts.schema import Source
 from policylang.facts.values import Missing, Value
 from policylang.syntax.tree import EarlierOutcome, ExpectedOutcome
 
-Given: TypeAlias = "None | bool | int | Decimal | str | list[Given] | dict[str, Given]"
+Given: TypeAlias = "bool | int | Decimal | str | list[Given] | dict[str, Given] | None"
 """A value as a request would give it."""
 
 

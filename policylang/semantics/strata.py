@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from policylang.diagnostics import Diagnostic, Label
 from policylang.semantics import codes
@@ -126,7 +127,7 @@ def _report_cycles(
 def _cycle(circle: tuple[str, ...], edge: Edge, within: Sequence[tuple[str, Edge]]) -> Diagnostic:
     """The circle, each step with the line of the clause that takes it."""
     steps = [edge]
-    for one, other in zip(circle[1:], circle[2:], strict=False):
+    for one, other in pairwise(circle[1:]):
         steps.append(next(e for name, e in within if name == one and e.target == other))
     words = [f"`{_bare(name)}` (line {step.rule.origin.span.line})"
              for name, step in zip(circle, steps, strict=False)]  # fmt: skip

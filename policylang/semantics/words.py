@@ -27,6 +27,11 @@ def article(words: str) -> str:
     return f"an {words}" if words[:1].upper() in _VOWELS else f"a {words}"
 
 
+def with_article(words: str) -> str:
+    """The words with an article, where they do not start with one."""
+    return words if words.startswith(("a ", "an ")) else article(words)
+
+
 def plural(count: int, word: str) -> str:
     """`1 argument`, `2 arguments`."""
     return f"{count} {word}" if abs(count) == 1 else f"{count} {word}s"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeGuard
 
@@ -100,7 +100,7 @@ def _body(
     for literal in body:
         yield from _marks(bundle, rule, literal)
         for comparison in _comparisons(bundle, rule, literal):
-            by_type = _decided_by_type(comparison, known)
+            by_type = _decided_by_type(rule, comparison, known, place)
             if by_type is not None:
                 contradicted = True
                 yield by_type
@@ -129,8 +129,7 @@ def _other_action(bundle: LintedBundle, rule: Rule) -> Iterator[Diagnostic]:
             continue
         if there.isdisjoint(rule.actions):
             why = f"`{relation.bare_name}` is not the action that it is about"
-            name = rule.name.rpartition(".")[2]
-            yield codes.NEVER_FIRES.at(literal.origin.span, name=name, verb=_verb(rule), why=why)
+            yield _dead(rule, literal.origin, why)
             return
 
 
@@ -281,7 +280,9 @@ def _is_there(relation: Relation, rule: Rule) -> bool:
 # --- what cannot be ------------------------------------------------------------------------------------------
 
 
-def _decided_by_type(comparison: Comparison, known: Known) -> Diagnostic | None:
+def _decided_by_type(
+    rule: Rule, comparison: Comparison, known: Known, place: str
+) -> Diagnostic | None:
     """The warning for a comparison that the type alone decides; what is left is narrowed if it does not."""
     key = known.key(comparison.name)
     domain = known.domains.get(key)
@@ -296,8 +297,18 @@ def _decided_by_type(comparison: Comparison, known: Known) -> Diagnostic | None:
             why += f", normalized with {', '.join(f'`{name}`' for name in domain.normalizers)}"
     if verdict is None:
         return None
+    if not verdict and place == "rule":
+        return _dead(rule, comparison.origin, why)
     code = codes.ALWAYS_TRUE if verdict else codes.ALWAYS_FALSE
     return code.at(comparison.origin.span, text=comparison.origin.text, why=why)
+
+
+def _dead(rule: Rule, origin: Origin, why: str, labels: Sequence[Label] = ()) -> Diagnostic:
+    name = rule.name.partition("/")[0].rpartition(".")[2]
+    verb = "be violated" if isinstance(rule.head, Never) else "fire"
+    if rule.is_clause:
+        verb = "hold by this clause"
+    return codes.NEVER_FIRES.at(origin.span, name=name, verb=verb, why=why, labels=labels)
 
 
 def _path_of(comparison: Comparison) -> str:
@@ -371,19 +382,10 @@ def _report(rule: Rule, origin: Origin, against: Origin, place: str) -> Diagnost
     labels = [Label(against.span, "because of this")] if against.span != origin.span else []
     why = f"`{origin.text}` contradicts `{against.text}`"
     if place == "rule":
-        name = rule.name.rpartition(".")[2]
-        return codes.NEVER_FIRES.at(
-            origin.span, name=name, verb=_verb(rule), why=why, labels=labels
-        )
+        return _dead(rule, origin, why, labels)
     return codes.ALWAYS_FALSE.at(
         origin.span, text=origin.text, why=f"it contradicts `{against.text}`", labels=labels
     )
-
-
-def _verb(rule: Rule) -> str:
-    if isinstance(rule.head, Never):
-        return "be violated"
-    return "hold" if rule.is_clause else "fire"
 
 
 def _absences(rule: Rule, body: Body, known: Known, place: str) -> Iterator[Diagnostic]:

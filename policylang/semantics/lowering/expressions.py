@@ -47,7 +47,7 @@ from policylang.semantics.program import (
     Variable,
 )
 from policylang.semantics.suggest import did_you_mean
-from policylang.semantics.words import a_type, article, described, plural, shown
+from policylang.semantics.words import a_type, described, plural, shown, with_article
 from policylang.syntax import tree
 
 LONGEST_NESTING: Final = 64
@@ -384,14 +384,10 @@ def apply(
             nodes[position].span if nodes[position] is not whole else whole.span,
             operator=operation.value,
             found=a_type(arguments[position].type),
-            wanted=_wanted(found.expected),
+            wanted=with_article(found.expected),
         )
     )
     return None
-
-
-def _wanted(expected: str) -> str:
-    return expected if expected.startswith(("a ", "an ")) else article(expected)
 
 
 def _constant_places(operation: Operation, arguments: Sequence[Expression]) -> int | None:
