@@ -198,13 +198,14 @@ def _compared(
         case Operation.BETWEEN:
             return b <= a and a <= others[0]
         case Operation.MIN:
-            return _retyped(values[0] if a <= b else values[1], type_)
+            return retyped(values[0] if a <= b else values[1], type_)
         case Operation.MAX:
-            return _retyped(values[0] if a >= b else values[1], type_)
+            return retyped(values[0] if a >= b else values[1], type_)
     raise InternalError(f"{operation} is no comparison")
 
 
-def _retyped(value: Value, type_: Type) -> Value:
+def retyped(value: Value, type_: Type) -> Value:
+    """A number with the digits of a type, which it has to fit; any other value itself."""
     if base(type_) is INT or isinstance(base(type_), DecimalType):
         return number(fraction(value), base(type_))
     return value

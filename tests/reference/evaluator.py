@@ -47,7 +47,7 @@ from policylang.semantics.program import (
     Variable,
 )
 from policylang.semantics.slicing import slice_for
-from tests.reference.arithmetic import Fails, apply, comparable, total
+from tests.reference.arithmetic import Fails, apply, comparable, retyped, total
 
 Env: TypeAlias = "dict[str, Value]"
 Values: TypeAlias = "tuple[Value | Missing, ...]"
@@ -352,7 +352,8 @@ def _aggregate(literal: Aggregate, env: Env, world: World) -> Value | Missing:
     if not values:
         return MISSING
     choose = min if literal.kind is AggregateKind.MIN else max
-    return choose(values, key=lambda value: comparable(value, expression.type))
+    chosen = choose(values, key=lambda value: comparable(value, expression.type))
+    return retyped(chosen, literal.result.type)
 
 
 def _each_value(matches: Iterable[Env], value_of: Callable[[Env], Value | Missing]) -> list[Value]:

@@ -174,6 +174,8 @@ def can_fail(literal: Literal) -> bool:
 def _aggregate_can_fail(literal: Aggregate) -> bool:
     if literal.kind is AggregateKind.SUM and base(literal.result.type) is not INT:
         return True
+    if literal.kind is not AggregateKind.COUNT and is_decimal(literal.result.type):
+        return True
     if literal.value is not None and expression_can_fail(literal.value):
         return True
     return any(map(can_fail, literal.body))

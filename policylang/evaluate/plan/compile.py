@@ -143,7 +143,8 @@ class _Compiler:
             if lone:
                 return [], Ends(lambda place: [_fired(rule, place)], fails), [nothing]
             found = tree.assign("found", ast.Dict([], []))
-            last = [tree.give(self._fire(rule, tree.name("found")))]
+            fire = tree.give(self._fire(rule, tree.name("found")))
+            last = [tree.when(tree.name("found"), [fire]), nothing]
             return [found], Ends(lambda place: [_found(rule, place)], fails), last
         firing = self.constants.named((Firing(rule.name, ()),), "firing")
         if not fallible:
@@ -219,12 +220,14 @@ class _Compiler:
             )
             for name in sorted(names)
         )
-        self.steps.append(tree.do(tree.call("saturate", tree.name("w"), parts)))
+        after: Statements = [tree.do(tree.call("saturate", tree.name("w"), parts))]
         for position, rule in rules:
             found = tree.item(tree.name("w"), self.layout.number(SlotKind.FOUND, rule.name))
             self._order.append(position)
-            self.steps.append(tree.assign("fired", self._fire(rule, found)))
-            self.steps.append(tree.when(tree.name("fired"), [_hit(position)]))
+            fired = [tree.assign("fired", self._fire(rule, found)), _hit(position)]
+            after.append(tree.when(found, fired))
+        atoms = [tree.item(tree.name("w"), growing[name].atoms) for name in sorted(names)]
+        self.steps.append(tree.when(tree.any_of(atoms), after))
 
     def _recursive_rule(
         self,

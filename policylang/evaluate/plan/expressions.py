@@ -10,7 +10,17 @@ from policylang.evaluate.calculate import is_like
 from policylang.evaluate.plan import tree
 from policylang.evaluate.plan.bodies import expression_can_fail, is_decimal, is_present
 from policylang.evaluate.scopes import expression_variables
-from policylang.facts.types import INT, STRING, EnumType, base, is_number
+from policylang.facts.types import (
+    DATETIME,
+    DURATION,
+    INT,
+    MAX_DIGITS,
+    STRING,
+    DecimalType,
+    EnumType,
+    base,
+    is_number,
+)
 from policylang.facts.values import Value
 from policylang.semantics.program import Apply, Constant, Expression, Operation, Variable
 
@@ -28,6 +38,12 @@ _ARITHMETIC: Final[Mapping[Operation, type[ast.operator]]] = {
     Operation.SUB: ast.Sub,
     Operation.MUL: ast.Mult,
 }
+_DECIMAL: Final[Mapping[Operation, str]] = {
+    Operation.ADD: "plus",
+    Operation.SUB: "minus",
+    Operation.MUL: "times",
+}
+_TIMED: Final = frozenset({DATETIME, DURATION})
 _METHODS: Final[Mapping[Operation, str]] = {
     Operation.STARTS_WITH: "startswith",
     Operation.ENDS_WITH: "endswith",
@@ -97,6 +113,62 @@ class Expressions:
             [tree.name(names[variable]) for variable in variables],
         )
         return tree.call("value_of", self._constants.named(expression, "e"), environment)
+
+    def checked(self, expression: Expression, names: Mapping[str, str]) -> ast.expr:
+        """The same, where a failure is raised."""
+        return tree.call("sure", self.calculated(expression, names))
+
+    def quick_test(self, condition: Expression, names: Mapping[str, str]) -> ast.expr:
+        """Code for whether a condition is true; it raises where the condition fails."""
+        code = self.quick(condition, names, shown=False)
+        if code is not None:
+            return code
+        return tree.compare(self.checked(condition, names), ast.Is(), tree.constant(True))
+
+    def quick(
+        self, expression: Expression, names: Mapping[str, str], *, shown: bool
+    ) -> ast.expr | None:
+        """Code whose value is that of an expression, and that raises where it fails; None if there is none.
+
+        Where the value is `shown` it has the digits of its type, else it need only be equal.
+        """
+        plain = self.inline(expression, names)
+        if plain is not None or not isinstance(expression, Apply) or not is_present(expression):
+            return plain
+        if expression.operation in _COMPARED or expression.operation is Operation.BETWEEN:
+            if any(isinstance(base(a.type), EnumType) for a in expression.arguments):
+                return None
+            return self._quick_comparison(expression, names)
+        codes = [self.quick(a, names, shown=False) for a in expression.arguments]
+        given = [code for code in codes if code is not None]
+        if len(given) < len(codes):
+            return None
+        return self._quick_arithmetic(expression, given, shown=shown)
+
+    def _quick_comparison(self, expression: Apply, names: Mapping[str, str]) -> ast.expr | None:
+        codes = [self.quick(a, names, shown=False) for a in expression.arguments]
+        given = [code for code in codes if code is not None]
+        if len(given) < len(codes):
+            return None
+        if expression.operation is Operation.BETWEEN:
+            # In the order of writing, since all three are calculated before any is compared.
+            return tree.call("between", *given)
+        return tree.compare(given[0], _COMPARED[expression.operation](), given[1])
+
+    def _quick_arithmetic(
+        self, expression: Apply, given: list[ast.expr], *, shown: bool
+    ) -> ast.expr | None:
+        operation, kind = expression.operation, base(expression.type)
+        types = {base(argument.type) for argument in expression.arguments}
+        if operation not in _ARITHMETIC:
+            return None
+        if types <= _TIMED and operation is not Operation.MUL:
+            return ast.BinOp(given[0], _ARITHMETIC[operation](), given[1])
+        if isinstance(kind, DecimalType) and kind.scale is not None and kind.scale < MAX_DIGITS:
+            scale = tree.constant(kind.scale)
+            function = _DECIMAL[operation] + ("_shown" if shown else "")
+            return tree.call(function, *given, scale)
+        return None
 
     def _applied(self, expression: Apply, names: Mapping[str, str]) -> ast.expr | None:
         operation, arguments = expression.operation, expression.arguments

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
@@ -17,14 +17,14 @@ from policylang.errors import InternalError
 from policylang.evaluate.plan import tree
 from policylang.evaluate.plan.bodies import (
     UnplannableError,
-    binds,
     bound_by,
     can_fail,
+    expression_can_fail,
     flattened,
-    mentions,
     reads,
 )
 from policylang.evaluate.plan.expressions import Constants, Expressions
+from policylang.evaluate.plan.tails import in_order, tail_function
 from policylang.evaluate.plan.tree import Statements
 from policylang.evaluate.plan.world import STEPS, Layout, SlotKind
 from policylang.evaluate.scopes import body_variables
@@ -453,7 +453,7 @@ class Coder:
 
     def holding(self, body: Body, place: Place, kind: str) -> ast.expr:
         """Code for whether a body has an instance: True, False, or None where none holds and one fails."""
-        tests = self._only_tests(body, place)
+        tests = self._condition(body, place)
         if tests is not None:
             return tests
         inputs = sorted(set(body_variables(body)) & place.names.keys())
@@ -479,14 +479,67 @@ class Coder:
         )
         return tree.call(name, tree.name("w"), *map(tree.name, parameters))
 
-    def _only_tests(self, body: Body, place: Place) -> ast.expr | None:
-        """A condition, where a body is nothing but tests that Python can do."""
-        tests = [literal for literal in body if isinstance(literal, Test)]
-        if len(tests) < len(body):
-            return None
-        codes = [self.expressions.inline(test.condition, place.names) for test in tests]
-        inline = [code for code in codes if code is not None]
-        return tree.all_of(inline) if len(inline) == len(codes) else None
+    def _condition(self, body: Body, place: Place) -> ast.expr | None:
+        """A condition, where a body is nothing but tests, single rows and atoms that are looked up."""
+        conditions: list[ast.expr] = []
+        waiting = list(body)
+        while waiting:
+            around = {*place.names, *bound_by(tuple(waiting))}
+            for literal in waiting:
+                if not can_fail(literal) and reads(literal, around) <= place.names.keys():
+                    found = self._condition_of(literal, place)
+                    if found is not None:
+                        break
+            else:
+                return None
+            waiting.remove(literal)
+            more, bound = found
+            conditions += more
+            place = place.knowing(bound)
+        return tree.all_of(conditions)
+
+    def _condition_of(
+        self, literal: Literal, place: Place
+    ) -> tuple[list[ast.expr], dict[str, str]] | None:
+        match literal:
+            case Test():
+                code = self.expressions.inline(literal.condition, place.names)
+                return None if code is None else ([code], {})
+            case Match() if self.layout.is_single(literal.name) and literal.source is None:
+                return self._single_condition(literal, place)
+            case Match() if self.layout.is_derived(literal.name):
+                if len(self._known(literal, place)) < len(literal.arguments):
+                    return None
+                atom = tree.pair(self._argument(a, place) for a in literal.arguments)
+                seen = tree.name(self.slot(SlotKind.SEEN, literal.name))
+                return [tree.compare(atom, ast.In(), seen)], {}
+            case _:
+                return None
+
+    def _single_condition(
+        self, literal: Match, place: Place
+    ) -> tuple[list[ast.expr], dict[str, str]]:
+        one = tree.name(self.slot(SlotKind.ONE, literal.name))
+        conditions = [tree.negated(tree.is_none(one))]
+        bound: dict[str, str] = {}
+        for position, argument in enumerate(literal.arguments):
+            column = tree.item(one, position)
+            missing = tree.compare(column, ast.Is(), tree.name("MISSING"))
+            if argument is ABSENT:
+                conditions.append(missing)
+            elif isinstance(argument, Constant):
+                conditions.append(tree.compare(column, ast.Eq(), self._argument(argument, place)))
+            elif isinstance(argument, Variable):
+                known = {**place.names, **bound}.get(argument.name)
+                if known is not None:
+                    conditions.append(tree.compare(column, ast.Eq(), tree.name(known)))
+                else:
+                    bound[argument.name] = self.identifier(argument)
+                    kept = ast.NamedExpr(ast.Name(bound[argument.name], ast.Store()), column)
+                    conditions.append(tree.compare(kept, ast.IsNot(), tree.name("MISSING")))
+            elif argument is PRESENT:
+                conditions.append(tree.negated(missing))
+        return conditions, bound
 
     def _inside(self) -> Coder:
         coder = Coder(self.functions, repeated=True, recursive=self.recursive)
@@ -507,6 +560,8 @@ class Coder:
             ends = Ends(coder.counting(literal, flat, distinct), lambda: failed)
             coded += coder.instances(flat, inner, ends)
         name = self.functions.fresh(literal.kind.value)
+        if literal.value is not None and expression_can_fail(literal.value):
+            coded = [tree.attempt(coded, "FAILS", failed, [])]
         start, last = self._collected(literal, distinct)
         self.functions.add(name, parameters, "", [*coder.prologue(), *start, *coded, *last])
         return tree.call(name, tree.name("w"), *map(tree.name, parameters))
@@ -533,9 +588,9 @@ class Coder:
                 one = ast.Name("count", ast.Store())
                 counted = [ast.AugAssign(one, ast.Add(), tree.constant(1))]
             else:
-                value = self.expressions.inline(literal.value, place.names)
+                value = self.expressions.quick(literal.value, place.names, shown=True)
                 if value is None:
-                    value = self.expressions.calculated(literal.value, place.names)
+                    value = self.expressions.checked(literal.value, place.names)
                 counted = [tree.do(tree.method(tree.name("values"), "append", value))]
             if not distinct:
                 return counted
@@ -562,150 +617,54 @@ class Coder:
         """The literals that can fail, and those that read what they bind."""
         if not waiting:
             return ends.holds(place)
-        result = self.functions.fresh("result")
-        if len(waiting) == 1 and isinstance(waiting[0], Test):
-            called = self.expressions.calculated(waiting[0].condition, place.names)
-            true = tree.compare(tree.name(result), ast.Is(), tree.constant(True))
-            failing = tree.when(is_failure(tree.name(result)), ends.fails())
-            return [tree.assign(result, called), tree.when(true, ends.holds(place), [failing])]
-        call, results = tail_function(self, waiting, around, place)
-        holds = ends.holds(place.knowing(results))
-        if results:
-            holds = [tree.unpack(list(results.values()), tree.name(result)), *holds]
-        failing = tree.when(tree.is_none(tree.name(result)), ends.fails())
-        return [tree.assign(result, call), tree.when(tree.name(result), holds, [failing])]
+        ordered = tuple(in_order(waiting, around, place))
+        judged = tail_function(self, ordered, place)
+        held = self.functions.fresh("held")
+        true: Statements = [tree.assign(held, tree.constant(True))]
+        bound: dict[str, str] = {}
+        quick = self._quick(ordered, place, bound, true)
+        failing = tree.when(tree.is_none(judged), ends.fails())
+        return [
+            tree.assign(held, tree.constant(False)),
+            tree.attempt(quick, "FAILS", [failing], []),
+            tree.when(tree.name(held), ends.holds(place.knowing(bound))),
+        ]
+
+    def _quick(
+        self, waiting: Sequence[Literal], place: Place, bound: dict[str, str], held: Statements
+    ) -> Statements:
+        """The literals of a tail one after the other, where Python raises as soon as one fails."""
+        if not waiting:
+            return held
+        literal, rest = waiting[0], waiting[1:]
+        known = place.knowing(bound)
+
+        def then(reached: Place) -> Statements:
+            bound.update({v: n for v, n in reached.names.items() if v not in place.names})
+            return self._quick(rest, place, bound, held)
+
+        match literal:
+            case Test():
+                condition = self.expressions.quick_test(literal.condition, known.names)
+                return [tree.when(condition, then(known))]
+            case Bind():
+                code = self.expressions.quick(literal.value, known.names, shown=True)
+                if code is not None:
+                    return self._equal(literal.variable, code, known, then)
+                called = self.expressions.checked(literal.value, known.names)
+                return self._given(literal.variable, called, known, then)
+            case Aggregate():
+                value = tree.call("sure", self.aggregated(literal, known))
+                return self._given(literal.result, value, known, then)
+            case Not():
+                found = tree.call("sure", self.holding(literal.body, known, "not"))
+                return [tree.when(tree.negated(found), then(known))]
+            case Or():
+                found = tree.any_of([self.holding(b, known, "either") for b in literal.branches])
+                return [tree.when(found, then(known))]
+            case Match() | Each():
+                raise UnplannableError("a body ranges over what may have failed")
 
 
 def _source(row: ast.expr, least: int) -> ast.expr:
     return tree.compare(tree.read(row, "source"), ast.GtE(), tree.constant(least))
-
-
-# --- tails -----------------------------------------------------------------------------------------------
-
-
-def is_failure(value: ast.expr) -> ast.expr:
-    """Whether the exact calculation failed."""
-    return tree.compare(tree.read(value, "__class__"), ast.Is(), tree.name("CalculationFailure"))
-
-
-def tail_function(
-    coder: Coder, waiting: Sequence[Literal], around: Collection[str], place: Place
-) -> tuple[ast.expr, dict[str, str]]:
-    """A function for the literals of a body that can fail: its call, and the variables that it gives.
-
-    It gives False where one does not hold, else None where one fails, else True or the values of its variables.
-    A variable that has no value but a failed one is None in it.
-    """
-    tail = _Tail(coder, place)
-    body: Statements = [tree.assign("failed", tree.constant(False))]
-    for literal in _in_order(waiting, around, place):
-        body += tail.statements(literal)
-    last = tree.pair(map(tree.name, tail.bound.values())) if tail.bound else tree.constant(True)
-    body.append(tree.give(ast.IfExp(tree.name("failed"), tree.NONE, last)))
-    inputs = sorted({v for x in waiting for v in (*mentions(x), *binds(x)) if place.names.get(v)})
-    parameters = [place.names[name] for name in inputs]
-    name = coder.functions.fresh("tail")
-    coder.functions.add(name, parameters, "", body)
-    return tree.call(name, tree.name("w"), *map(tree.name, parameters)), tail.bound
-
-
-def _in_order(
-    waiting: Sequence[Literal], around: Collection[str], place: Place
-) -> Iterator[Literal]:
-    """The literals of a tail so that what binds a variable comes before what reads it."""
-    left, known = list(waiting), set(place.names)
-    while left:
-        binders = Counter(v for literal in left for v in binds(literal))
-        ready = [x for x in left if all(v in known for v in reads(x, around))]
-        best = [x for x in ready if not any(binders[v] for v in reads(x, around) - {*binds(x)})]
-        if not ready:
-            raise UnplannableError("nothing binds a variable that a body reads")
-        chosen = (best or ready)[0]
-        left.remove(chosen)
-        known.update(binds(chosen))
-        yield chosen
-
-
-def _no() -> Statements:
-    return [tree.give(tree.constant(False))]
-
-
-class _Tail:
-    """The statements of one tail; `bound` are the variables it binds, by their names in Python."""
-
-    def __init__(self, coder: Coder, place: Place) -> None:
-        self._coder = coder
-        self._place = place
-        self.bound: dict[str, str] = {}
-
-    def statements(self, literal: Literal) -> Statements:
-        """The code of one literal: `return False` where it does not hold, `failed = True` where it fails."""
-        place = self._place.knowing(self.bound)
-        before = set(self.bound)
-        match literal:
-            case Test():
-                given = [
-                    tree.assign(
-                        "value", self._coder.expressions.calculated(literal.condition, place.names)
-                    )
-                ]
-                untrue = tree.compare(tree.name("value"), ast.IsNot(), tree.constant(True))
-                done = self._judged(is_failure(tree.name("value")), [tree.when(untrue, _no())])
-            case Bind():
-                given = [
-                    tree.assign(
-                        "value", self._coder.expressions.calculated(literal.value, place.names)
-                    )
-                ]
-                done = self._compared(literal.variable, is_failure(tree.name("value")))
-            case Aggregate():
-                given = [tree.assign("value", self._coder.aggregated(literal, place))]
-                done = self._compared(literal.result, tree.is_none(tree.name("value")))
-            case Not():
-                given = [tree.assign("value", self._coder.holding(literal.body, place, "not"))]
-                holds = tree.when(tree.name("value"), _no())
-                done = self._judged(tree.is_none(tree.name("value")), [holds])
-            case Or():
-                found = [self._coder.holding(b, place, "either") for b in literal.branches]
-                given, done = [], [tree.when(tree.negated(tree.any_of(found)), _no())]
-            case Match() | Each():
-                raise UnplannableError("a body ranges over what may have failed")
-        return self._guarded(literal, [*given, *done], set(self.bound) - before)
-
-    def _judged(
-        self, fails: ast.expr, otherwise: Statements, also: Sequence[ast.stmt] = ()
-    ) -> Statements:
-        failed: Statements = [tree.assign("failed", tree.constant(True)), *also]
-        return [tree.when(fails, failed, otherwise)]
-
-    def _compared(self, variable: Variable, fails: ast.expr) -> Statements:
-        value = tree.name("value")
-        missing = tree.compare(value, ast.Is(), tree.name("MISSING"))
-        if variable.name in self._place.names:
-            known = tree.name(self._place.names[variable.name])
-            differs = tree.compare(value, ast.NotEq(), known)
-            return self._judged(fails, [tree.when(differs, _no())])
-        if variable.name in self.bound:
-            known = tree.name(self.bound[variable.name])
-            differs = tree.compare(value, ast.NotEq(), known)
-            again = tree.when(
-                tree.is_none(known),
-                [tree.assign(self.bound[variable.name], value)],
-                [tree.when(differs, _no())],
-            )
-            return self._judged(fails, [tree.when(missing, _no(), [again])])
-        identifier = self.bound[variable.name] = self._coder.identifier(variable)
-        first = tree.when(missing, _no(), [tree.assign(identifier, value)])
-        return self._judged(fails, [first], [tree.assign(identifier, tree.NONE)])
-
-    def _guarded(
-        self, literal: Literal, statements: Statements, new: Collection[str]
-    ) -> Statements:
-        """The same, where a variable that it reads may have no value: then the literal fails."""
-        read = [self.bound[v] for v in sorted(set(mentions(literal)) - {*new}) if v in self.bound]
-        if not read:
-            return statements
-        lacking = tree.any_of([tree.is_none(tree.name(identifier)) for identifier in read])
-        failed: Statements = [tree.assign("failed", tree.constant(True))]
-        failed += [tree.assign(self.bound[v], tree.NONE) for v in sorted(new)]
-        return [tree.when(lacking, failed, statements)]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 from policylang.evaluate.calculate import aggregate, is_like, value_of
 from policylang.evaluate.exact import CalculationFailure
 from policylang.evaluate.firings import Firing
+from policylang.evaluate.plan import numbers
+from policylang.evaluate.plan.numbers import summed
 from policylang.evaluate.plan.world import Layout, SlotKind, World, indexed, tick
 from policylang.facts.factset import Row
 from policylang.facts.order import bindings_key
+from policylang.facts.types import DecimalType, base
 from policylang.facts.values import MISSING, Value
-from policylang.semantics.program import Aggregate
+from policylang.semantics.program import Aggregate, AggregateKind
 
 Bindings: TypeAlias = tuple[Value, ...]
 Hits: TypeAlias = list[tuple[int, Sequence[Firing]]]
@@ -76,14 +79,23 @@ def store(seen: dict[Any, None], atoms: list[Any], new: Iterable[tuple[Any, ...]
             atoms.append(atom)
 
 
-def fire(rule: str, found: Iterable[Bindings], plain: bool) -> Sequence[Firing]:
+def fire(rule: str, found: Collection[Bindings], plain: bool) -> Sequence[Firing]:
     """The firings of a rule, sorted. `plain` bindings sort by themselves as `bindings_key` sorts them."""
+    if len(found) == 1:
+        return (Firing(rule, next(iter(found))),)
     ordered = sorted(found) if plain else sorted(found, key=bindings_key)
     return [Firing(rule, bindings) for bindings in ordered]
 
 
 def total(literal: Aggregate, values: Iterable[Any]) -> Any:
     """The value of an aggregate over the values of its matches; None where it fails."""
+    kind = base(literal.result.type)
+    if (
+        literal.kind is AggregateKind.SUM
+        and isinstance(kind, DecimalType)
+        and kind.scale is not None
+    ):
+        return summed([value for value in values if value is not MISSING], kind.scale)
     type_ = literal.result.type if literal.value is None else literal.value.type
     calculated = aggregate(literal.kind, values, type_, literal.result.type)
     return None if isinstance(calculated, CalculationFailure) else calculated
@@ -156,6 +168,15 @@ def in_order(hits: Hits) -> Hits:
 
 
 GLOBALS: Final[Mapping[str, object]] = {
+    "FAILS": numbers.FAILS,
+    "between": numbers.between,
+    "minus": numbers.minus,
+    "minus_shown": numbers.minus_shown,
+    "plus": numbers.plus,
+    "plus_shown": numbers.plus_shown,
+    "sure": numbers.sure,
+    "times": numbers.times,
+    "times_shown": numbers.times_shown,
     "CalculationFailure": CalculationFailure,
     "Firing": Firing,
     "MISSING": MISSING,
