@@ -1,0 +1,198 @@
+"""Why an atom does not hold, or an outcome was not reached: the rules that come nearest to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from policylang.decide.decision import Decision, Outcome, Suppression
+from policylang.evaluate.model import Model
+from policylang.explain.nearest import Budget, Look, Mark, Nearest, nearest
+from policylang.facts.values import Missing, Value
+from policylang.semantics.program import (
+    Allow,
+    Constant,
+    Deny,
+    Derive,
+    Match,
+    RequireApproval,
+    Rule,
+    Variable,
+)
+
+Arguments: TypeAlias = "tuple[Value | Missing | None, ...]"
+"""The arguments of an atom that is asked about; `None` where any will do."""
+
+DEPTH = 3
+"""How many definitions deep a why-not asks on."""
+
+MOST_RULES = 5
+"""Rules that one answer names; the others are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """A rule that does not fire, at its nearest.
+
+    `asked_on` answers for failing matches of definitions, by their position in `nearest.looks`.
+    """
+
+    rule: str
+    nearest: Nearest
+    asked_on: tuple[tuple[int, WhyNot], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """Why an atom does not hold: the nearest clauses of its definition, best first.
+
+    Of a relation, which has no clauses, there are none: no such row was given. `more` counts the clauses
+    not named, `complete` says whether the search came to its end.
+    """
+
+    name: str
+    arguments: Arguments
+    misses: tuple[NearMiss, ...]
+    more: int = 0
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNotOutcome:
+    """Why a decision has not another outcome.
+
+    `against` are the rules that decided otherwise, `fired` those that spoke for the asked outcome and did not
+    decide it, `suppressed` the ones among them that were overridden, `misses` the nearest of those that did not fire.
+    """
+
+    asked: Outcome
+    outcome: Outcome
+    against: tuple[str, ...]
+    fired: tuple[str, ...]
+    suppressed: tuple[Suppression, ...]
+    misses: tuple[NearMiss, ...]
+    more: int = 0
+    complete: bool = True
+
+
+def why_not(model: Model, name: str, arguments: Arguments, depth: int = DEPTH) -> WhyNot:
+    """Why no atom of that name with these arguments holds.
+
+    A failing literal about another definition is asked on, `depth` definitions deep, and no atom twice.
+    """
+    return _Asking(model, Budget()).atom(name, arguments, depth, frozenset())
+
+
+def why_not_outcome(
+    model: Model, decision: Decision, asked: Outcome, depth: int = DEPTH
+) -> WhyNotOutcome:
+    """Why a decision has not the asked outcome."""
+    fired = {firing.rule for firing in decision.firings}
+    kinds = _SPEAKING[asked]
+    about = [
+        rule
+        for rule in model.program.rules
+        if isinstance(rule.head, kinds) and decision.action in rule.actions
+    ]
+    asking = _Asking(model, Budget())
+    misses, more = asking.rules([r for r in about if r.name not in fired], {}, depth, frozenset())
+    spoke = tuple(rule.name for rule in about if rule.name in fired)
+    return WhyNotOutcome(
+        asked=asked,
+        outcome=decision.outcome,
+        against=decision.determining,
+        fired=spoke,
+        suppressed=tuple(s for s in decision.suppressed if s.rule in spoke),
+        misses=misses,
+        more=more,
+        complete=asking.budget.left >= 0,
+    )
+
+
+_SPEAKING: dict[Outcome, tuple[type, ...]] = {
+    Outcome.ALLOW: (Allow, RequireApproval),
+    Outcome.NEEDS_APPROVAL: (RequireApproval,),
+    Outcome.DENY: (Deny,),
+}
+
+
+class _Asking:
+    """One question, with the atoms that were asked on."""
+
+    def __init__(self, model: Model, budget: Budget) -> None:
+        self.model = model
+        self.budget = budget
+
+    def atom(
+        self, name: str, arguments: Arguments, depth: int, asked: frozenset[tuple[str, Arguments]]
+    ) -> WhyNot:
+        known = {}
+        for rule in self.model.program.rules:
+            if isinstance(rule.head, Derive) and rule.head.predicate == name:
+                values = _head_values(rule.head, arguments)
+                if values is not None:
+                    known[rule.name] = values
+        clauses = [self.model.rules[rule] for rule in known]
+        misses, more = self.rules(clauses, known, depth, asked | {(name, arguments)})
+        return WhyNot(name, arguments, misses, more, self.budget.left >= 0)
+
+    def rules(
+        self,
+        rules: Sequence[Rule],
+        known: dict[str, dict[str, Value]],
+        depth: int,
+        asked: frozenset[tuple[str, Arguments]],
+    ) -> tuple[tuple[NearMiss, ...], int]:
+        """The nearest of rules that do not fire, and how many are left out."""
+        found = [
+            (rule, best)
+            for rule in rules
+            for best in nearest(rule.body, known.get(rule.name, {}), self.model, self.budget)
+        ]
+        found.sort(key=lambda pair: (pair[1].missed, pair[1].unbound))
+        misses = tuple(
+            NearMiss(rule.name, best, tuple(self._asked_on(best, depth, asked)))
+            for rule, best in found[:MOST_RULES]
+        )
+        return misses, len(found) - len(misses)
+
+    def _asked_on(
+        self, best: Nearest, depth: int, asked: frozenset[tuple[str, Arguments]]
+    ) -> Iterator[tuple[int, WhyNot]]:
+        if depth <= 1:
+            return
+        for position, look in enumerate(best.looks):
+            if look.mark is Mark.FAILS and isinstance(look.literal, Match):
+                name = look.literal.name
+                arguments = _arguments(look.literal, look)
+                if name in self.model.program.predicates and (name, arguments) not in asked:
+                    yield position, self.atom(name, arguments, depth - 1, asked)
+
+
+def _head_values(head: Derive, arguments: Arguments) -> dict[str, Value] | None:
+    """The values that asked arguments give to a head's variables; `None` where the head is about others."""
+    values: dict[str, Value] = {}
+    for term, value in zip(head.arguments, arguments, strict=True):
+        if value is None:
+            continue
+        if isinstance(value, Missing):
+            return None
+        if isinstance(term, Constant):
+            if term.value != value:
+                return None
+        elif values.setdefault(term.name, value) != value:
+            return None
+    return values
+
+
+def _arguments(match: Match, look: Look) -> Arguments:
+    """What is known of the arguments of a match that fails."""
+    return tuple(
+        argument.value
+        if isinstance(argument, Constant)
+        else look.values.get(argument.name)
+        if isinstance(argument, Variable)
+        else None
+        for argument in match.arguments
+    )
