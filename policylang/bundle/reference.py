@@ -9,11 +9,8 @@ from typing import Any, TypeAlias
 
 from policylang.bundle import codes
 from policylang.diagnostics import Diagnostic
-from policylang.errors import InternalError
-from policylang.facts.factset import Row
-from policylang.facts.objects import as_fields
-from policylang.facts.reference import ReferenceData, ReferenceRelation, hold
-from policylang.facts.rows import Findings, RelationReader
+from policylang.facts.readers import DataFile, RowsGiven, load_reference
+from policylang.facts.reference import ReferenceData
 from policylang.facts.schema import Cardinality, Relation, RelationKind, Schema
 from policylang.semantics.suggest import did_you_mean
 
@@ -48,12 +45,17 @@ def read_reference(
 ) -> tuple[ReferenceData, tuple[Diagnostic, ...]]:
     """The reference data of a bundle, and everything that is wrong with it."""
     problems: list[Diagnostic] = []
-    held: list[ReferenceRelation] = []
-    for relation, rows in wanted(schema, given, folders, problems):
-        found = _read(relation, rows, schema, problems)
-        if found is not None:
-            held.append(found)
-    return ReferenceData().replaced(*held), tuple(problems)
+    sources = {
+        relation.name: _source(rows) for relation, rows in wanted(schema, given, folders, problems)
+    }
+    reference, found = load_reference(schema, sources)
+    return reference, (*problems, *found)
+
+
+def _source(given: Given) -> RowsGiven:
+    if isinstance(given, str | PathLike):
+        return DataFile(Path(given), str(given))
+    return given
 
 
 def _declared(schema: Schema, name: str, problems: list[Diagnostic]) -> Relation | None:
@@ -71,17 +73,3 @@ def _declared(schema: Schema, name: str, problems: list[Diagnostic]) -> Relation
             several = " or ".join(f"`{relation.name}`" for relation in found)
             problems.append(codes.AMBIGUOUS_REFERENCE.at(None, name=name, several=several))
     return None
-
-
-def _read(
-    relation: Relation, given: Given, schema: Schema, problems: list[Diagnostic]
-) -> ReferenceRelation | None:
-    if isinstance(given, str | PathLike):
-        raise InternalError(f"no reader for {given}")
-    findings = Findings()
-    rows = [as_fields(row) for row in given]
-    name = relation.bare_name
-    values = RelationReader(relation).many(rows, name, f"/{name}", findings)
-    if values is None:
-        return None
-    return hold(relation, (Row(i, row) for i, row in enumerate(values)), schema)

@@ -4,6 +4,12 @@ Every row is checked, every problem is told with its file, row and column, and n
 in silence: a file with one bad row gives no rows.
 """
 
-from policylang.facts.readers.load import DataFile, ReadRows, load_reference, read_rows
+from policylang.facts.readers.load import (
+    DataFile,
+    ReadRows,
+    RowsGiven,
+    load_reference,
+    read_rows,
+)
 
-__all__ = ["DataFile", "ReadRows", "load_reference", "read_rows"]
+__all__ = ["DataFile", "ReadRows", "RowsGiven", "load_reference", "read_rows"]
