@@ -23,6 +23,7 @@ from policylang.facts.rejection import RejectionKind
 from policylang.facts.schema import Cardinality
 from policylang.facts.values import Missing, Value
 from policylang.semantics.scenario import (
+    Expectation,
     ExpectObligation,
     ExpectOutcome,
     ExpectValue,
@@ -164,28 +165,25 @@ def _history(scenario: Scenario, bundle: Bundle, facts: Mapping[str, Any]) -> li
 def mismatches(scenario: Scenario, decision: Decision) -> Iterator[Mismatch]:
     """Compare a decision with everything that a scenario expects of it."""
     for expectation in scenario.expectations:
-        match expectation:
-            case ExpectOutcome():
-                expected, got = _outcome_words(expectation), _got(expectation, decision)
-            case ExpectValue(name, value):
-                expected = f"{_bare(name)} = {_value(value)}"
-                got = _assigned(name, value, decision)
-            case ExpectObligation(name, arguments):
-                expected = f"oblige {_call(name, arguments)}"
-                got = _obliged(name, arguments, decision)
-            case ExpectViolated(never):
-                expected = f"violated {_bare(never)}"
-                got = None if never in decision.violated else _violated(decision)
-            case _:
-                assert_never(expectation)
+        got = _otherwise(expectation, decision)
         if got is not None:
-            yield Mismatch(expected, got, expectation.span)
+            written = " ".join(expectation.span.text.split())
+            yield Mismatch(written.removeprefix("expect "), got, expectation.span)
 
 
-def _outcome_words(expectation: ExpectOutcome) -> str:
-    by = f" by {_names(expectation.rules)}" if expectation.rules else ""
-    at = f" at {expectation.at}" if expectation.at is not None else ""
-    return f"{expectation.outcome.value}{by}{at}"
+def _otherwise(expectation: Expectation, decision: Decision) -> str | None:
+    """What there was instead of what is expected; None where that is there."""
+    match expectation:
+        case ExpectOutcome():
+            return _got(expectation, decision)
+        case ExpectValue(name, value):
+            return _assigned(name, value, decision)
+        case ExpectObligation(name, arguments):
+            return _obliged(name, arguments, decision)
+        case ExpectViolated(never):
+            return None if never in decision.violated else _violated(decision)
+        case _:
+            assert_never(expectation)
 
 
 def _got(expectation: ExpectOutcome, decision: Decision) -> str | None:
@@ -255,14 +253,12 @@ def _violated(decision: Decision) -> str:
     return f"violated {_names(decision.violated)}" if decision.violated else "no invariant violated"
 
 
-def _call(name: str, arguments: tuple[tuple[str, Value], ...] | None) -> str:
-    if arguments is None:
-        return name
+def _call(name: str, arguments: tuple[tuple[str, Value], ...]) -> str:
     return f"{name}({', '.join(f'{key}: {_value(value)}' for key, value in arguments)})"
 
 
-def _value(value: Value | Missing) -> str:
-    return "missing" if isinstance(value, Missing) else str(plain(value))
+def _value(value: Value) -> str:
+    return str(plain(value))
 
 
 def _names(names: Iterable[str]) -> str:

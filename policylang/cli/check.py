@@ -12,6 +12,7 @@ from policylang.cli.output import (
     counted,
     diagnostics_json,
     json_option,
+    report,
     style_of,
     summary,
     write_json,
@@ -21,9 +22,14 @@ from policylang.diagnostics import Diagnostic, render
 
 @click.command("check")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option(
+    "--emit",
+    type=click.Choice(["program", "asp", "plan"]),
+    help="Print what the policies become: the checked program, or what evaluates it.",
+)
 @json_option
 @click.pass_context
-def command(ctx: click.Context, paths: tuple[str, ...], as_json: bool) -> None:
+def command(ctx: click.Context, paths: tuple[str, ...], emit: str | None, as_json: bool) -> None:
     """Look for errors in policies: files, or folders with all `.policy` files in them.
 
     What is given is checked as one bundle, so modules may use each other. Ends with 3 where there
@@ -32,10 +38,18 @@ def command(ctx: click.Context, paths: tuple[str, ...], as_json: bool) -> None:
     \b
     policylang check refunds.policy
     policylang check policies/ --json
+    policylang check refunds.policy --emit program
     """
     from policylang.bundle.loading import check_bundle
 
     checked = check_bundle(*paths)
+    program = checked.result.program
+    if emit is not None and program is not None and not checked.has_errors:
+        from policylang.cli.emitting import emitted
+
+        report(checked.diagnostics)
+        click.echo(emitted(program, emit), nl=False)
+        return
     if as_json:
         found = diagnostics_json(checked.diagnostics)
         write_json({"files": checked.files, "diagnostics": found})
