@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from policylang import load
+from policylang.bundle.evaluators import EvaluatorName
+
 from .conversations import recorded_runs, right_actions
 from .records import Records
 from .replay import Decide, Verdict, replay_all
@@ -39,11 +42,9 @@ class Clock:
         return verdict
 
 
-def by_policy(path: Path) -> Decide:
+def by_policy(path: Path, evaluator: EvaluatorName = "auto") -> Decide:
     """Decide with the policy at `path`. Raises what `policylang.load` raises."""
-    from policylang import load
-
-    bundle = load(path)
+    bundle = load(path, evaluator=evaluator)
 
     def decide(request: Mapping[str, Any]) -> Verdict:
         decision = bundle.decide(dict(request))
@@ -71,11 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=DATA, help="tau2-bench's retail folder")
     parser.add_argument("--policy", type=Path, default=POLICY)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--evaluator", choices=["auto", "asp", "plan"], default="auto")
     asked = parser.parse_args(arguments)
     if not (asked.data / "db.json").is_file():
         print("skipped: the recorded data is not here (--data names its folder)")
         return 0
-    report = measure(asked.data, by_policy(asked.policy))
+    report = measure(asked.data, by_policy(asked.policy, asked.evaluator))
     print(json.dumps(report.as_json(), indent=2) if asked.json else text(report))
     right = report.right.writes.permitted >= PERMITTED
     return 0 if right and report.agreeing == report.recorded else 1

@@ -20,10 +20,10 @@ from tests.examples import retail_oracle, retail_shop
 REQUESTS = 200
 
 
-@pytest.fixture(scope="module")
-def decide() -> Decide:
-    """The policy, loaded once."""
-    return by_policy(POLICY)
+@pytest.fixture(scope="module", params=["asp", "plan"])
+def decide(request: pytest.FixtureRequest) -> Decide:
+    """The policy, loaded once for each evaluator."""
+    return by_policy(POLICY, request.param)
 
 
 def _difference(request: Mapping[str, Any], verdict: Verdict) -> list[str]:
