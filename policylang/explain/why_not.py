@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ from policylang.semantics.program import (
     Deny,
     Derive,
     Match,
+    Not,
     RequireApproval,
     Rule,
     Variable,
@@ -87,7 +88,9 @@ def why_not(model: Model, name: str, arguments: Arguments, depth: int = DEPTH) -
 def why_not_outcome(
     model: Model, decision: Decision, asked: Outcome, depth: int = DEPTH
 ) -> WhyNotOutcome:
-    """Why a decision has not the asked outcome."""
+    """Why a decision has not the asked outcome; nothing where it has."""
+    if asked is decision.outcome:
+        return WhyNotOutcome(asked, asked, (), (), (), ())
     fired = {firing.rule for firing in decision.firings}
     kinds = _SPEAKING[asked]
     about = [
@@ -108,6 +111,18 @@ def why_not_outcome(
         more=more,
         complete=asking.budget.left >= 0,
     )
+
+
+def why_absent(
+    model: Model, literal: Not, values: Mapping[str, Value], rule: str = "", depth: int = DEPTH
+) -> NearMiss:
+    """Why a negation holds under values: what its body comes nearest to, and why each part of it fails.
+
+    `rule` is the rule in which it stands.
+    """
+    asking = _Asking(model, Budget())
+    best = nearest(literal.body, values, model, asking.budget)[0]
+    return NearMiss(rule, best, tuple(asking.asked_on(best, depth, frozenset())))
 
 
 _SPEAKING: dict[Outcome, tuple[type, ...]] = {
@@ -152,21 +167,24 @@ class _Asking:
         ]
         found.sort(key=lambda pair: (pair[1].missed, pair[1].unbound))
         misses = tuple(
-            NearMiss(rule.name, best, tuple(self._asked_on(best, depth, asked)))
+            NearMiss(rule.name, best, tuple(self.asked_on(best, depth, asked)))
             for rule, best in found[:MOST_RULES]
         )
         return misses, len(found) - len(misses)
 
-    def _asked_on(
+    def asked_on(
         self, best: Nearest, depth: int, asked: frozenset[tuple[str, Arguments]]
     ) -> Iterator[tuple[int, WhyNot]]:
+        """An answer for each failing literal about a definition of which something is known."""
         if depth <= 1:
             return
         for position, look in enumerate(best.looks):
             if look.mark is Mark.FAILS and isinstance(look.literal, Match):
                 name = look.literal.name
                 arguments = _arguments(look.literal, look)
-                if name in self.model.program.predicates and (name, arguments) not in asked:
+                known = not arguments or any(value is not None for value in arguments)
+                is_defined = name in self.model.program.predicates
+                if is_defined and known and (name, arguments) not in asked:
                     yield position, self.atom(name, arguments, depth - 1, asked)
 
 
