@@ -64,7 +64,8 @@ def check_sources(
         lost |= parsed.lost
         if parsed.module is not None:
             modules.append(parsed.module)
-    result = check(modules, load=standard_module, params=params, lost=lost)
+    whole = not has_errors(diagnostics)
+    result = check(modules, load=standard_module, params=params, lost=lost, lints=whole)
     return Checked(result, (*diagnostics, *result.diagnostics), files)
 
 

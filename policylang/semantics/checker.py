@@ -72,17 +72,19 @@ def check(
     load: Load | None = None,
     params: Mapping[str, object] | None = None,
     lost: Collection[str] = (),
+    lints: bool = True,
 ) -> CheckResult:
     """Check the modules of a bundle, and those that they use and `load` finds.
 
     `params` overrides values of params, by qualified name or by a bare one that only one module
     declares, in the forms of requests. `lost` are the names that statements with broken syntax would
-    have declared (`ParseResult.lost`): they are not reported as unknown.
+    have declared (`ParseResult.lost`): they are not reported as unknown. Without `lints` only errors are
+    looked for, as where statements are missing, so that much would seem to be unused.
     """
     everything = resolve_modules(modules, load)
     problems: list[Diagnostic] = []
-    distinct = tuple(_distinct(everything, problems))
-    names = collect_names(distinct, problems)
+    distinct = tuple(_distinct(everything, problems, lost))
+    names = collect_names(distinct, problems, lost)
     world = World(names, problems, lost=frozenset(lost))
     check_imports(names, problems)
     domains = Domains(world)
@@ -95,19 +97,22 @@ def check(
         for module in names.modules.values()
         for scenario in Scenarios(world, domains, module).all()
     )
-    if not has_errors(problems):
+    if lints and not has_errors(problems):
         given = frozenset(m.header.name.text for m in modules if m.header is not None)
         problems.extend(run_lints(LintedBundle(world, program, given)))
     found = in_source_order(problems)
     return CheckResult(None if has_errors(found) else program, found, distinct, scenarios)
 
 
-def _distinct(modules: Sequence[tree.Module], problems: list[Diagnostic]) -> Iterator[tree.Module]:
-    """The modules with a header, each name once."""
+def _distinct(
+    modules: Sequence[tree.Module], problems: list[Diagnostic], lost: Collection[str]
+) -> Iterator[tree.Module]:
+    """The modules with a header, each name once; a header may be among what is lost."""
     first: dict[str, tree.Module] = {}
     for module in modules:
         if module.header is None:
-            problems.append(codes.NO_HEADER.at(module.span.source.whole))
+            if not lost:
+                problems.append(codes.NO_HEADER.at(module.span.source.whole))
             continue
         name = module.header.name
         known = first.get(name.text)

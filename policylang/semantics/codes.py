@@ -104,7 +104,7 @@ NOT_A_CONDITION = declare(
     "PL0304",
     "not a condition",
     "{what} is {found}, not a condition",
-    label="this holds or fails for nothing",
+    label="a condition is expected here",
 )
 NOT_A_VALUE = declare(
     "PL0305", "not a value", "{what} has no value", label="a value is expected here"
@@ -185,6 +185,13 @@ DUPLICATE_KEY = declare(
     "two rows with one key",
     "two rows of `{name}` have the key {value}",
     label="the same key again",
+)
+
+NAMED_ARGUMENT = declare(
+    "PL0325",
+    "argument by name where names mean nothing",
+    "the arguments of `{name}` have no names",
+    label="given by name",
 )
 
 # --- safety, strata, missing values, overrides -----------------------------------------------------

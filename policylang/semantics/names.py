@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -111,14 +111,19 @@ class Names:
             yield from (s for s in module.values.values() if s.kind is kind)
 
 
-def collect_names(modules: Sequence[tree.Module], problems: list[Diagnostic]) -> Names:
-    """The names that the modules declare; duplicates, reserved names and bad imports are reported."""
+def collect_names(
+    modules: Sequence[tree.Module], problems: list[Diagnostic], lost: Collection[str] = ()
+) -> Names:
+    """The names that the modules declare; duplicates, reserved names and bad imports are reported.
+
+    A missing module is not reported where its name is among those that are lost to broken syntax.
+    """
     names = Names()
     for module in modules:
         if module.header is not None:
             names.modules[module.header.name.text] = _names_of(module, problems)
     for module_names in names.modules.values():
-        _import_all(module_names, names, problems)
+        _import_all(module_names, names, problems, lost)
     return names
 
 
@@ -221,21 +226,27 @@ def _reserved(name: str, kind: Kind) -> str:
 # --- imports -------------------------------------------------------------------------------------------
 
 
-def _import_all(importing: ModuleNames, names: Names, problems: list[Diagnostic]) -> None:
+def _import_all(
+    importing: ModuleNames, names: Names, problems: list[Diagnostic], lost: Collection[str]
+) -> None:
     for statement in importing.module.statements:
         if isinstance(statement, tree.UseStatement):
-            _import_one(importing, statement, names, problems)
+            _import_one(importing, statement, names, problems, lost)
 
 
 def _import_one(
-    importing: ModuleNames, statement: tree.UseStatement, names: Names, problems: list[Diagnostic]
+    importing: ModuleNames,
+    statement: tree.UseStatement,
+    names: Names,
+    problems: list[Diagnostic],
+    lost: Collection[str],
 ) -> None:
     target = statement.module.text
     alias = statement.alias or statement.module.last
     if target == importing.name:
         problems.append(codes.SELF_IMPORT.at(statement.module.span, name=target))
         return
-    if target not in names.modules:
+    if target not in names.modules and statement.module.last.text not in lost:
         hint = did_you_mean(target, names.modules)
         problems.append(codes.MISSING_MODULE.at(statement.module.span, name=target, hint=hint))
     known = importing.values.get(alias.text) or BUILTINS.get(alias.text)

@@ -122,8 +122,9 @@ def _negations(
             case Not():
                 yield from _inside_not(bundle, literal, asked)
             case Or():
+                either = asked.union(*map(_asked, literal.branches))
                 for branch in literal.branches:
-                    yield from _negations(bundle, branch, asked, known)
+                    yield from _negations(bundle, branch, either, known)
             case Aggregate():
                 yield from _negations(bundle, literal.body, asked, known)
             case _:

@@ -90,7 +90,7 @@ class Calls:
         named = next((argument for argument in given if argument.name is not None), None)
         if named is not None:
             hint = f"write `{_usage(name, signature)}`"
-            scope.rule.report(codes.MIXED_ARGUMENTS.at(named.span, this="a name", hint=hint))
+            scope.rule.report(codes.NAMED_ARGUMENT.at(named.span, name=name, hint=hint))
             return
         if len(given) != len(signature.types):
             _report_count(scope, node.span, name, len(given), signature)
@@ -119,7 +119,10 @@ class Calls:
             twice = next((argument for i, argument in placed if i == rows.key), None)
             if twice is not None and twice.name is not None:
                 name = twice.name.text
-                scope.rule.report(codes.DUPLICATE_ARGUMENT.at(twice.name.span, name=name))
+                hint = f"`{node.callee.text}` reads the row of that `{name}` already"
+                scope.rule.report(
+                    codes.DUPLICATE_ARGUMENT.at(twice.name.span, name=name, hint=hint)
+                )
                 return
         for position, argument in placed:
             column = relation.columns[position]

@@ -382,7 +382,7 @@ def apply(
     scope.rule.report(
         codes.BAD_OPERAND.at(
             nodes[position].span if nodes[position] is not whole else whole.span,
-            operator=operation.value,
+            operator="-" if operation is Operation.NEG else operation.value,
             found=a_type(arguments[position].type),
             wanted=with_article(found.expected),
         )
