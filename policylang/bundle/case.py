@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-from policylang.decide.decision import Decision
+from policylang.bundle import codes
+from policylang.bundle.atoms import Question, read_atom
+from policylang.decide.decision import Decision, Outcome
+from policylang.errors import PolicyInvalid
+from policylang.evaluate.model import Model
+from policylang.explain.explain import Explanation, explain, model_of, why
+from policylang.explain.proof import Proof
+from policylang.explain.why_not import WhyNot, WhyNotOutcome, why_not_outcome
 from policylang.facts.factset import FactSet, Row
 from policylang.semantics.program import Program
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
-    """One decided request.
+    """One decided request. Proofs are made when they are asked for.
 
     `facts` are those that rules saw; None where the request was refused before any rule.
     `reference` are the rows of reference facts that it was decided with.
@@ -22,3 +30,39 @@ class Case:
     decision: Decision
     facts: FactSet | None
     reference: Mapping[str, tuple[Row, ...]]
+
+    @cached_property
+    def model(self) -> Model:
+        """The finished model of the evaluation: facts and derived atoms.
+
+        Raises `PolicyInvalid` where there is none: the request was refused, or its evaluation failed.
+        """
+        if self.facts is None or self.decision.failure is not None:
+            reason = self.decision.reasons[0].message
+            raise PolicyInvalid([codes.NOTHING_TO_ASK.at(None, reason=reason)])
+        return model_of(self.program, self.facts, self.decision, self.reference)
+
+    def explanation(self) -> Explanation:
+        """The proof of the decision: of the rules that decided it, and of those that suppressed others.
+
+        Where nothing allows the action, it says which rules come nearest. A refusal has nothing to prove.
+        """
+        if self.facts is None:
+            return Explanation(self.decision, Proof((), ()))
+        model = model_of(self.program, self.facts, self.decision, self.reference)
+        return explain(model, self.decision)
+
+    def why(self, atom: str | Question) -> Proof | WhyNot:
+        """Why an atom holds, or the nearest rules where it does not: `case.why('suspicious("c1")')`.
+
+        Raises `PolicyInvalid` where the text is no atom of the program, or nothing was evaluated.
+        """
+        asked = read_atom(atom, self.program) if isinstance(atom, str) else atom
+        return why(self.model, asked.name, asked.arguments)
+
+    def why_not(self, outcome: Outcome) -> WhyNotOutcome:
+        """Why the decision has not that outcome: what decided otherwise, and which rules come nearest.
+
+        Raises `PolicyInvalid` where nothing was evaluated.
+        """
+        return why_not_outcome(self.model, self.decision, outcome)

@@ -37,3 +37,22 @@ UNKNOWN_PLAN = declare(
     "this program cannot be compiled to a plan: {reason}",
     hint="load it with the evaluator `auto` or `asp`",
 )
+
+NOT_AN_ATOM = declare(
+    "PL0030",
+    "not an atom",
+    "`{text}` is no atom",
+    hint='write a name with its arguments, such as `suspicious("c1")` or `linked(a: "c1")`',
+)
+UNKNOWN_ATOM = declare(
+    "PL0031", "unknown atom", "no module declares a definition or a fact `{name}`"
+)
+AMBIGUOUS_ATOM = declare(
+    "PL0032", "ambiguous atom", "several modules declare `{name}`", hint="write {several}"
+)
+TOO_MANY_ARGUMENTS = declare(
+    "PL0033", "too many arguments", "`{name}` has {most} arguments, and {given} are given"
+)
+UNKNOWN_ATOM_FIELD = declare("PL0034", "unknown field", "`{name}` has no field `{field}`")
+UNFIT_ARGUMENT = declare("PL0035", "argument of another type", "`{text}` is no {type}")
+NOTHING_TO_ASK = declare("PL0036", "nothing was evaluated", "no rule was evaluated: {reason}")
