@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from policylang.bundle import codes
 from policylang.errors import PolicyInvalid
 from policylang.evaluate.firings import Evaluator
-from policylang.evaluate.plan import PlanEvaluator, reason_against
+from policylang.evaluate.plan import PlanEvaluator, refusal
 from policylang.facts.factset import Row
 from policylang.semantics.program import Program
 
@@ -24,7 +24,7 @@ def choose(
     Raises `PolicyInvalid` where `plan` is asked for and the program cannot be compiled to one.
     """
     if name != "asp":
-        against = reason_against(program, program.actions)
+        against = refusal(program)
         if against is None:
             return PlanEvaluator(program, reference)
         if name == "plan":

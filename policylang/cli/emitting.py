@@ -30,9 +30,9 @@ def _asp(program: Program) -> Iterator[str]:
 
 def _plan(program: Program) -> Iterator[str]:
     from policylang.bundle import codes
-    from policylang.evaluate.plan import PlanEvaluator, reason_against
+    from policylang.evaluate.plan import PlanEvaluator, refusal
 
-    against = reason_against(program, program.actions)
+    against = refusal(program)
     if against is not None:
         raise PolicyInvalid([codes.UNKNOWN_PLAN.at(None, reason=against)])
     plans = PlanEvaluator(program)

@@ -38,6 +38,7 @@ from policylang.evaluate.firings import FailureKind
 from policylang.facts.order import value_key
 from policylang.facts.types import (
     DURATION,
+    INT,
     EnumType,
     ListType,
     RecordType,
@@ -146,6 +147,9 @@ def _aggregate(
 def _sum(values: Sequence[Any], result: Type) -> Value:
     if base(result) is DURATION:
         return _duration(sum(map(_microseconds, values)))
+    if base(result) is INT:
+        whole: int = sum(values)
+        return whole
     numerators: dict[int, int] = {}
     for value in values:
         numerator, denominator = value.as_integer_ratio()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from policylang.evaluate.asp.evaluator import AspEvaluator
@@ -14,7 +15,7 @@ from tests.reference.evaluator import evaluate
 from tests.reference.generator import Case, case
 
 LIMITS = Limits(seconds=60.0)
-TRIES = 400
+TRIES = 1500
 """Attempts at making a case that differs smaller."""
 
 EVALUATORS: Mapping[str, Callable[[Program, Mapping[str, tuple[Row, ...]]], Evaluator]] = {
@@ -29,8 +30,11 @@ def differences(given: Case, names: Sequence[str] = tuple(EVALUATORS)) -> Iterat
     answers: dict[str, Sequence[Evaluation]] = {}
     for name in names:
         evaluator = EVALUATORS[name](given.program, given.reference)
-        answers[name] = [evaluator.evaluate(facts, LIMITS) for facts in given.requests]
-        answers[f"{name}, many at once"] = evaluator.evaluate_many(given.requests, LIMITS)
+        try:
+            answers[name] = [evaluator.evaluate(facts, LIMITS) for facts in given.requests]
+            answers[f"{name}, many at once"] = evaluator.evaluate_many(given.requests, LIMITS)
+        except Exception:  # noqa: BLE001 - whatever an evaluator raises is a difference to report
+            yield f"{name} raised\n{traceback.format_exc()}"
         evaluator.close()
     for name, found in answers.items():
         for facts, right, answer in zip(given.requests, expected, found, strict=True):

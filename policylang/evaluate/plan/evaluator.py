@@ -69,7 +69,7 @@ class PlanEvaluator:
     """The evaluator of one program with its reference data, as compiled Python code.
 
     Code is made for an action when it is first asked for, and definitions that depend on tables and reference
-    data alone are evaluated once. `UnplannableError` at construction where the program is none for a plan.
+    data alone are evaluated once. What `refusal` refuses is answered with a failure.
     """
 
     def __init__(
@@ -107,6 +107,8 @@ class PlanEvaluator:
             return Failure("", FailureKind.TIME_LIMIT.value, "the time limit is over")
         except MemoryError:
             return Failure("", FailureKind.MEMORY_LIMIT.value, "the memory limit is reached")
+        except UnplannableError as problem:
+            return Failure("", FailureKind.EVALUATOR.value, f"no plan can be made: {problem}")
         if plan.settled:
             hits = sorted([*hits, *plan.settled], key=_position)
         if world[FAILED] or plan.failed:
@@ -249,14 +251,3 @@ class PlanEvaluator:
 
 def _position(hit: tuple[int, Sequence[Firing]]) -> int:
     return hit[0]
-
-
-def reason_against(program: Program, actions: Sequence[str]) -> str | None:
-    """Why a plan cannot take a program, in a sentence; None where it can."""
-    evaluator = PlanEvaluator(program)
-    for action in actions:
-        try:
-            evaluator.code(action)
-        except UnplannableError as problem:
-            return f"for `{action}`: {problem}"
-    return None

@@ -11,7 +11,7 @@ import ast
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from policylang.errors import InternalError
 from policylang.evaluate.plan import tree
@@ -24,6 +24,7 @@ from policylang.evaluate.plan.bodies import (
     reads,
 )
 from policylang.evaluate.plan.expressions import Constants, Expressions
+from policylang.evaluate.plan.refusals import MOST_LOOPS
 from policylang.evaluate.plan.tails import in_order, tail_function
 from policylang.evaluate.plan.tree import Statements
 from policylang.evaluate.plan.world import STEPS, Layout, SlotKind
@@ -44,9 +45,6 @@ from policylang.semantics.program import (
     Test,
     Variable,
 )
-
-MOST_LOOPS: Final = 16
-"""Loops inside each other; Python itself allows 20 blocks."""
 
 Names: TypeAlias = Mapping[str, str]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from policylang.errors import InternalError
 from policylang.evaluate.calculate import aggregate, is_like, value_of
 from policylang.evaluate.exact import CalculationFailure
 from policylang.evaluate.firings import Firing
@@ -14,7 +15,7 @@ from policylang.evaluate.plan.numbers import summed
 from policylang.evaluate.plan.world import Layout, SlotKind, World, indexed, tick
 from policylang.facts.factset import Row
 from policylang.facts.order import bindings_key
-from policylang.facts.types import DecimalType, base
+from policylang.facts.types import INT, DecimalType, base
 from policylang.facts.values import MISSING, Value
 from policylang.semantics.program import Aggregate, AggregateKind
 
@@ -98,14 +99,18 @@ def total(literal: Aggregate, values: Iterable[Any]) -> Any:
         return summed([value for value in values if value is not MISSING], kind.scale)
     type_ = literal.result.type if literal.value is None else literal.value.type
     calculated = aggregate(literal.kind, values, type_, literal.result.type)
-    return None if isinstance(calculated, CalculationFailure) else calculated
+    if not isinstance(calculated, CalculationFailure):
+        return calculated
+    if kind is INT:
+        raise InternalError(f"`{literal.kind.value}` of Int failed")
+    return None
 
 
 def joined(given: Sequence[Row], rows: Sequence[Row]) -> Sequence[Row]:
     """The rows of reference data and after them those of a request, each with an id of its own."""
     if not given:
         return rows
-    return [*given, *(replace(row, id=len(given) + row.id) for row in rows)]
+    return [*given, *(row._replace(id=len(given) + row.id) for row in rows)]
 
 
 def index_builder(layout: Layout) -> Callable[[World, int], Mapping[Any, Any]]:
