@@ -166,7 +166,8 @@ class _Run:
         if source.startswith("@"):
             return self._answers(source[1:], everything=True)
         if source.startswith("*"):
-            return math.inf
+            # Calculated in the rules of a predicate: at most once for each of its atoms, where their number is known.
+            return self.size.get(source[1:], math.inf)
         return self.size[source] if source else 1.0
 
     def combinations(self, head: str, columns: Sequence[AspTerm]) -> float:
