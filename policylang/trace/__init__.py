@@ -1,0 +1,1 @@
+"""Traces: the append-only record of what was decided, and everything it was decided on."""

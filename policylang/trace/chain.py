@@ -1,0 +1,93 @@
+"""Records as they are written: canonical bytes, chained by hash.
+
+A record is one JSON object. `writer`, `sequence` and `previous` place it in the chain of the process that wrote it; its hash is the
+SHA-256 of its canonical bytes, which hold all three, and so cover everything written before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from policylang.decide.json import canonical
+
+RECORD_FORM: Final = 1
+"""The version of the form of a record."""
+
+FIRST: Final = "0" * 64
+"""The `previous` of the first record of a chain."""
+
+_PLACES: Final = ("form", "kind", "id", "at", "writer", "sequence", "previous", "body")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record, with its place in the chain of its writer.
+
+    `at` is the writer's clock in UTC; the order of a chain is that of `sequence` (from 1), whatever clocks say.
+    `text` is the canonical text that `digest` is the hash of. It alone is what was recorded.
+    """
+
+    kind: str
+    id: str
+    at: str
+    writer: str
+    sequence: int
+    previous: str
+    digest: str
+    text: str
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What the record says, read from its text; numbers stay exact."""
+        body: dict[str, Any] = json.loads(self.text)["body"]
+        return body
+
+
+class BrokenRecordError(ValueError):
+    """Text that is no record, or whose hash is another; its argument says what is wrong."""
+
+
+def digest_of(text: bytes) -> str:
+    """The hash of a record's canonical bytes."""
+    return hashlib.sha256(text).hexdigest()
+
+
+def chained(
+    kind: str, id_: str, at: str, writer: str, sequence: int, previous: str, body: Mapping[str, Any]
+) -> Record:
+    """A new record in its place."""
+    values = (RECORD_FORM, kind, id_, at, writer, sequence, previous, body)
+    content = canonical(dict(zip(_PLACES, values, strict=True)))
+    return Record(kind, id_, at, writer, sequence, previous, digest_of(content), content.decode())
+
+
+def read_record(text: str, digest: str) -> Record:
+    """The record of a canonical text, if its hash is that one. Raises `BrokenRecordError`."""
+    if digest_of(text.encode("utf-8", "surrogatepass")) != digest:
+        raise BrokenRecordError("its hash is not that of its content")
+    return placed(text, digest)
+
+
+def placed(text: str, digest: str) -> Record:
+    """A record of a text whose hash is known to be that one. Raises `BrokenRecordError` where it is none."""
+    try:
+        form = json.loads(text)
+        record = Record(
+            kind=form["kind"],
+            id=form["id"],
+            at=form["at"],
+            writer=form["writer"],
+            sequence=form["sequence"],
+            previous=form["previous"],
+            digest=digest,
+            text=text,
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise BrokenRecordError(f"it is no record: {error}") from error
+    if form.get("form") != RECORD_FORM:
+        raise BrokenRecordError(f"its form is {form.get('form')}, and {RECORD_FORM} is known")
+    return record
