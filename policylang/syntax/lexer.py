@@ -35,6 +35,7 @@ from policylang.syntax.tree import (
 )
 
 _CLOSING = frozenset({"RPAR", "RBRACE", "RSQB"})
+_BEFORE_ITEM = frozenset("LBRACE RBRACE RPAR NAME DATETIME CALL_OUTCOME".split())
 _OUTCOMES = frozenset({"executed", "failed", "allowed", "denied"})
 
 _field_ahead = re.compile(r"(?:[ \t\r\n\f]++|\#[^\n]*+\n)*+:(?!=)").match
@@ -156,7 +157,7 @@ class _Reader:
             return "QUANTIFIER"
         if previous == "DATETIME" and word in _OUTCOMES and not self._ahead(_item_ahead, end):
             return "CALL_OUTCOME"
-        if word == "earlier" and previous not in ("DOT", "USE") and self._name_ahead(end):
+        if word == "earlier" and previous in _BEFORE_ITEM and self._name_ahead(end):
             return "EARLIER"
         return "NAME"
 
