@@ -231,12 +231,6 @@ MAY_BE_MISSING = declare(
     "{what} may be missing, and the {statement} would then vanish",
     label="may be missing",
 )
-LEFT_UNBOUND_BY_OR = declare(
-    "PL0408",
-    "variable bound in some branches only",
-    "variable `{name}` is bound in some branches of an `or` only",
-    label="not always bound",
-)
 
 # --- lints -------------------------------------------------------------------------------------------
 

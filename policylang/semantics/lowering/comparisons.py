@@ -163,7 +163,7 @@ def _report_incomparable(
     hint = None
     for one, other in ((left, right), (right, left)):
         kind = base(one.type)
-        if isinstance(kind, EnumType) and base(other.type) is STRING:
+        if isinstance(kind, EnumType) and isinstance(other, Constant) and other.type is STRING:
             hint = f"a member of `{kind}` is written without quotes"
     scope.rule.report(
         codes.NOT_COMPARABLE.at(
