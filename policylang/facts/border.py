@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from policylang.facts import codes
 from policylang.facts.describe import shown
@@ -35,22 +35,34 @@ def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+Prepared: TypeAlias = "tuple[ActionPlan, Express | None]"
+"""What is compiled for one action: its plan, and its short way where it has one."""
+
+
+class Actions(Protocol):
+    """The actions of a program, by the names they go by."""
+
+    def prepared(self, asked: str) -> Prepared | None:
+        """What is compiled for the action of that name; None where it means no one action."""
+        ...
+
+    def meant(self, asked: str) -> tuple[str, ...]:
+        """The actions that a name may mean."""
+        ...
+
+    def names(self) -> tuple[str, ...]:
+        """Every name that an action goes by."""
+        ...
+
+
 class Border:
     """The compiled border of one program. Thread-safe; made by `compile_border`."""
 
-    __slots__ = ("_around", "_express", "_names", "_plans")
+    __slots__ = ("_actions", "_around")
 
-    def __init__(
-        self,
-        around: Surroundings,
-        plans: Mapping[str, ActionPlan],
-        express: Mapping[str, Express],
-        names: Mapping[str, tuple[str, ...]],
-    ) -> None:
+    def __init__(self, around: Surroundings, actions: Actions) -> None:
         self._around = around
-        self._plans = plans
-        self._express = express
-        self._names = names
+        self._actions = actions
 
     @property
     def schema(self) -> Schema:
@@ -66,7 +78,7 @@ class Border:
         """The same border over refreshed reference data, of the same relations."""
         old = self._around
         around = Surroundings(old.schema, reference, reference.digests, old.approval, old.clock)
-        return Border(around, self._plans, self._express, self._names)
+        return Border(around, self._actions)
 
     def validate(self, request: object) -> FactSet | Rejection:
         """The facts of a request, or everything that is wrong with it.
@@ -84,10 +96,10 @@ class Border:
                 return not_a_request(codes.BAD_SHAPE, "", received=shown(request))
             request = dict(request)
         asked = request.get("action")
-        plan = self._plans.get(asked) if type(asked) is str else None
-        if plan is None:
+        prepared = self._actions.prepared(asked) if type(asked) is str else None
+        if prepared is None:
             return self._no_such_action(request)
-        express = self._express.get(plan.action.relation.name)
+        plan, express = prepared
         facts = express.validate(request, self._around) if express is not None else None
         return Passage(self._around, plan, request).outcome() if facts is None else facts
 
@@ -100,13 +112,13 @@ class Border:
                 codes.BAD_SHAPE, "action", "/action", received=received, expected=expected
             )
             return Rejection(RejectionKind.BAD_REQUEST, "", (found,))
-        several = self._names.get(asked, ())
+        several = self._actions.meant(asked)
         if len(several) > 1:
             detail = ", ".join(several)
             hint = "write " + " or ".join(f"`{name}`" for name in several)
             found = problem(codes.AMBIGUOUS_NAME, "action", "/action", detail=detail, hint=hint)
         else:
-            near = did_you_mean(asked, list(self._plans))
+            near = did_you_mean(asked, self._actions.names())
             found = problem(
                 codes.UNKNOWN_ACTION, "action", "/action", received=shown(asked), hint=near
             )

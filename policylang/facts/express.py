@@ -7,7 +7,7 @@ Whatever it does not take, valid or not, goes the whole way; what it takes, it r
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +21,14 @@ from policylang.facts.rows import Findings, RelationReader
 from policylang.facts.schema import Source
 from policylang.facts.unfold import Unfolding
 
+_SYSTEM: Final = Source.SYSTEM
 _BESIDE: Final = ("decisions", "history", "approvals")
+
+
+new_row: Final = tuple.__new__
+"""Makes a row from its three parts without the cost of a call of `Row`."""
+
+Rows = dict[str, tuple[Row, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +38,31 @@ class _Part:
     name: str
     relation: str
     reader: RelationReader
+    is_simple: bool
     unfolding: Unfolding | None
     many: bool
     key: int | None
+
+    def take(self, validated: Any, given: Any, rows: Rows, found: Findings) -> bool:
+        """Add the rows of the fact; False where two of them have one key."""
+        own: tuple[Row, ...]
+        if not self.many:
+            values = (
+                tuple(validated[0].values())
+                if self.is_simple
+                else self.reader.finished(validated, given, 0, found)
+            )
+            own = (new_row(Row, (0, values, _SYSTEM)),)
+        else:
+            listed = self.reader.all_finished(validated, given, found)
+            own = tuple([new_row(Row, (i, row, _SYSTEM)) for i, row in enumerate(listed)])
+            key = self.key
+            if key is not None and len(own) > 1 and len({row[1][key] for row in own}) < len(own):
+                return False
+        rows[self.relation] = own
+        if self.unfolding is not None:
+            self.unfolding(own, rows)
+        return True
 
 
 class Express:
@@ -41,13 +70,13 @@ class Express:
 
     __slots__ = ("_action", "_agent", "_facts", "_needed", "_plan", "_unfold_action", "_validate")
 
-    def __init__(self, plan: ActionPlan, held: Sequence[str]) -> None:
+    def __init__(self, plan: ActionPlan, held: Collection[str]) -> None:
         named = {name: entry for name, entry in plan.facts.items() if _is_plain(name, entry, held)}
         self._plan = plan
         self._action = plan.action.relation.name
         self._agent = _part("agent", named.pop("agent")) if _is_one(named.get("agent")) else None
         self._facts = tuple(_part(name, entry) for name, entry in named.items())
-        self._needed = frozenset(relation.name for relation in plan.needed)
+        self._needed = tuple(relation.name for relation in plan.needed)
         self._unfold_action = plan.action.unfolding or None
         self._validate = SchemaValidator(self._schema()).validate_python
 
@@ -71,57 +100,41 @@ class Express:
             fields = self._validate(request)
         except ValidationError:
             return None
-        args = fields.get("args")
-        if args is None:
+        if "args" not in fields:
             return None
         found = Findings()
         now = fields["now"] if "now" in fields else around.clock()
-        rows: dict[str, tuple[Row, ...]] = {"now": (Row(0, (now,), Source.SYSTEM),)}
-        self._add_action(args, request["args"], rows, found)
-        if self._agent is not None and "agent" in fields:
-            _add_one(self._agent, fields["agent"], request["agent"], rows, found)
-        if "facts" in fields and not self._add_facts(
-            fields["facts"], request["facts"], rows, found
-        ):
-            return None
+        rows: Rows = {"now": (new_row(Row, (0, (now,), _SYSTEM)),)}
+        self._add_action(fields["args"], request["args"], rows, found)
+        if "agent" in fields and self._agent is not None:
+            self._agent.take(fields["agent"], request["agent"], rows, found)
+        if "facts" in fields:
+            facts, given = fields["facts"], request["facts"]
+            for part in self._facts:
+                name = part.name
+                if name in facts and not part.take(facts[name], given[name], rows, found):
+                    return None
+        for needed in self._needed:
+            if needed not in rows:
+                return None
         return self._facts_of(rows, found, now, around)
 
-    def _add_facts(
-        self, facts: dict[str, Any], given: Any, rows: dict[str, tuple[Row, ...]], found: Findings
-    ) -> bool:
-        """Add the rows of all facts; False where two of one fact have one key."""
-        for part in self._facts:
-            name = part.name
-            if name in facts:
-                if not part.many:
-                    _add_one(part, facts[name], given[name], rows, found)
-                elif not _add_many(part, facts[name], given[name], rows, found):
-                    return False
-        return True
-
     def _facts_of(
-        self,
-        rows: dict[str, tuple[Row, ...]],
-        found: Findings,
-        now: dt.datetime,
-        around: Surroundings,
+        self, rows: Rows, found: Findings, now: dt.datetime, around: Surroundings
     ) -> FactSet | None:
-        if not self._needed <= rows.keys():
-            return None
         for history in self._plan.histories:
             rows[history.relation] = ()
         if self._plan.referring:
             check_references(self._plan.referring, rows, around, found)
             if found.problems:
                 return None
-        changes, defaults = found.noted()
-        return FactSet(self._action, now, rows, around.digests, changes, defaults)
+        if not (found.changes or found.defaults):
+            return FactSet(self._action, now, rows, around.digests)
+        return FactSet(self._action, now, rows, around.digests, *found.noted())
 
-    def _add_action(
-        self, validated: Any, given: Any, rows: dict[str, tuple[Row, ...]], found: Findings
-    ) -> None:
+    def _add_action(self, validated: Any, given: Any, rows: Rows, found: Findings) -> None:
         values = self._plan.action.reader.finished(validated, given, 0, found)
-        row = Row(0, values, Source.MODEL)
+        row = new_row(Row, (0, values, Source.MODEL))
         rows[self._action] = own = (row,)
         if self._unfold_action is not None:
             self._unfold_action(own, rows)
@@ -129,7 +142,7 @@ class Express:
             group.add(row, rows)
 
 
-def _is_plain(name: str, entry: FactEntry, held: Sequence[str]) -> bool:
+def _is_plain(name: str, entry: FactEntry, held: Collection[str]) -> bool:
     return name == entry.relation.bare_name and entry.relation.name not in held
 
 
@@ -151,6 +164,7 @@ def _part(name: str, entry: FactEntry) -> _Part:
         name,
         entry.relation.name,
         entry.reader,
+        entry.reader.is_simple,
         entry.unfolding or None,
         entry.many,
         entry.relation.key,
@@ -160,27 +174,3 @@ def _part(name: str, entry: FactEntry) -> _Part:
 def _part_schema(part: _Part) -> CoreSchema:
     row = part.reader.schema
     return core_schema.list_schema(row, strict=True) if part.many else row
-
-
-def _add_one(
-    part: _Part, validated: Any, given: Any, rows: dict[str, tuple[Row, ...]], found: Findings
-) -> None:
-    values = part.reader.finished(validated, given, 0, found)
-    rows[part.relation] = own = (Row(0, values, Source.SYSTEM),)
-    if part.unfolding is not None:
-        part.unfolding(own, rows)
-
-
-def _add_many(
-    part: _Part, validated: Any, given: Any, rows: dict[str, tuple[Row, ...]], found: Findings
-) -> bool:
-    """Add the rows of a fact; False where two have one key."""
-    values = part.reader.all_finished(validated, given, found)
-    own = tuple([Row(i, row, Source.SYSTEM) for i, row in enumerate(values)])
-    key = part.key
-    if key is not None and len(own) > 1 and len({row.values[key] for row in own}) < len(own):
-        return False
-    rows[part.relation] = own
-    if part.unfolding is not None:
-        part.unfolding(own, rows)
-    return True

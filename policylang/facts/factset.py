@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from policylang.facts.schema import Source
 from policylang.facts.values import Missing, Value
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of an input relation.
+class Row(NamedTuple):
+    """One row of an input relation. (Made for every fact of every request: a dataclass takes twice as long.)
 
     `id` is unique in the relation and counts from 0 in the order given; two equal rows are two rows.
     `values[i]` belongs to the relation's `columns[i]`.
@@ -23,8 +23,7 @@ class Row:
     source: Source = Source.SYSTEM
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """One column of one row of a relation."""
 
     relation: str

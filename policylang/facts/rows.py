@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
@@ -32,7 +31,7 @@ from policylang.facts.types import (
     RefType,
     SetType,
 )
-from policylang.facts.validators import UNGIVEN, row_schema
+from policylang.facts.validators import row_schema
 from policylang.facts.values import MISSING, Missing, Value
 
 Values: TypeAlias = "tuple[Value | Missing, ...]"
@@ -91,12 +90,12 @@ class RelationReader:
 
     __slots__ = (
         "_columns",
-        "_is_simple",
+        "_defaults",
         "_normalizing",
+        "_optional",
         "_row",
         "_rows",
-        "_special",
-        "_ungiven",
+        "is_simple",
         "relation",
         "schema",
     )
@@ -108,16 +107,18 @@ class RelationReader:
         self._row = SchemaValidator(self.schema).validate_python
         rows = core_schema.list_schema(self.schema, strict=True)
         self._rows = SchemaValidator(rows).validate_python
-        self._special = tuple(
-            i for i, c in enumerate(self._columns) if c.optional or c.default is not MISSING
+        self._optional = tuple(i for i, c in enumerate(self._columns) if c.optional)
+        self._defaults = tuple(
+            (c.name, Cell(relation.name, 0, c.name))
+            for c in self._columns
+            if c.default is not MISSING
         )
-        self._ungiven = tuple(Cell(relation.name, 0, column.name) for column in relation.columns)
         self._normalizing = tuple(
             (i, c, isinstance(c.domain.type, DecimalType))
             for i, c in enumerate(self._columns)
             if may_change(c.domain)
         )
-        self._is_simple = not self._special and not self._normalizing
+        self.is_simple = not (self._optional or self._defaults or self._normalizing)
 
     def one(
         self, given: Any, number: int, path: str, pointer: str, found: Findings
@@ -146,7 +147,7 @@ class RelationReader:
 
     def all_finished(self, validated: list[Validated], given: Any, found: Findings) -> list[Values]:
         """The values of validated rows; `given` is what they were validated from."""
-        if self._is_simple:
+        if self.is_simple:
             return [tuple(row[0].values()) for row in validated]
         return [
             self.finished(row, given[number], number, found) for number, row in enumerate(validated)
@@ -154,11 +155,14 @@ class RelationReader:
 
     def finished(self, validated: Validated, given: Any, number: int, found: Findings) -> Values:
         """The values of one validated row, its changes and defaults noted in `found`."""
-        values = tuple(validated[0].values())
-        for i in self._special:
-            if values[i] is None or values[i] is UNGIVEN:
-                values = self._completed(values, number, found)
+        values: tuple[Any, ...] = tuple(validated[0].values())
+        for i in self._optional:
+            if values[i] is None:
+                values = tuple([MISSING if value is None else value for value in values])
                 break
+        for name, cell in self._defaults:
+            if name not in given:
+                found.defaults.append(cell if number == 0 else cell._replace(row=number))
         for i, column, is_decimal in self._normalizing:
             raw, value = given.get(column.name), values[i]
             # A text that reads as itself was not changed: this is the usual case, and it is cheap.
@@ -167,18 +171,6 @@ class RelationReader:
             cell = Cell(self.relation.name, number, column.name)
             found.changes += changes(raw, value, column.domain, cell, "")
         return values
-
-    def _completed(self, values: tuple[Any, ...], number: int, found: Findings) -> Values:
-        """The values with nulls as missing and what was not given as its default."""
-        complete = list(values)
-        for i in self._special:
-            if complete[i] is None:
-                complete[i] = MISSING
-            elif complete[i] is UNGIVEN:
-                complete[i] = self._columns[i].default
-                cell = self._ungiven[i]
-                found.defaults.append(cell if number == 0 else replace(cell, row=number))
-        return tuple(complete)
 
 
 # --- what normalizers changed ---------------------------------------------------------------------------

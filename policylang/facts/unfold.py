@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ class _Level:
     """How one ITEMS relation unfolds its parent's elements, and the relations below it."""
 
     name: str
+    is_wanted: bool
     column: int
     is_list: bool
     is_record: bool
@@ -29,9 +30,15 @@ class Unfolding:
 
     __slots__ = ("_key", "_levels")
 
-    def __init__(self, root: Relation, relations: Mapping[str, Relation]) -> None:
+    def __init__(
+        self,
+        root: Relation,
+        relations: Mapping[str, Relation],
+        wanted: Collection[str] | None = None,
+    ) -> None:
+        """Where `wanted` is given, only the relations that it names are filled."""
         self._key = root.key
-        self._levels = tuple(_levels(root.name, root, relations))
+        self._levels = tuple(_levels(root.name, root, relations, wanted))
 
     def __bool__(self) -> bool:
         return bool(self._levels)
@@ -50,7 +57,12 @@ class Unfolding:
             into[name] = tuple(items)
 
 
-def _levels(parent: str, root: Relation, relations: Mapping[str, Relation]) -> Iterator[_Level]:
+def _levels(
+    parent: str,
+    root: Relation,
+    relations: Mapping[str, Relation],
+    wanted: Collection[str] | None,
+) -> Iterator[_Level]:
     columns = relations[parent].columns
     own = _own_columns(parent, root, relations)
     for relation in relations.values():
@@ -61,9 +73,13 @@ def _levels(parent: str, root: Relation, relations: Mapping[str, Relation]) -> I
         )
         kind = columns[column].domain.type
         assert isinstance(kind, ListType | SetType)
-        below = tuple(_levels(relation.name, root, relations))
+        below = tuple(_levels(relation.name, root, relations, wanted))
+        is_wanted = wanted is None or relation.name in wanted
+        if not below and not is_wanted:
+            continue
         yield _Level(
             name=relation.name,
+            is_wanted=is_wanted,
             column=column - own,
             is_list=isinstance(kind, ListType),
             is_record=isinstance(kind.element.type, RecordType),
@@ -95,7 +111,7 @@ def _unfold(
     source: Source,
     found: dict[str, list[Row]],
 ) -> None:
-    rows = found.setdefault(level.name, [])
+    rows = found.setdefault(level.name, []) if level.is_wanted else []
     items = value if level.is_list or len(value) == 1 else sorted(value, key=value_key)
     for index, item in enumerate(items, 1):
         own = item.values if level.is_record else (item,)

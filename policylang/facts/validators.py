@@ -6,9 +6,8 @@ checks; the rest are the readers of `reading`, called as plain validators. What 
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
-from typing import Any, Final, assert_never
+from typing import Any, assert_never
 
 from pydantic_core import CoreSchema, core_schema
 
@@ -30,32 +29,20 @@ from policylang.facts.values import MISSING, Record
 NO_NUL = r"^[^\x00]*$"
 
 
-class Ungiven(enum.Enum):
-    """What stands in a validated row for a field that gets its default."""
-
-    UNGIVEN = "ungiven"
-
-
-UNGIVEN: Final = Ungiven.UNGIVEN
-
-
 def row_schema(columns: Sequence[Field]) -> CoreSchema:
-    """Validates an object with exactly these fields: gives (values by name in their order, None).
-
-    A field with a default that is not given comes out as `UNGIVEN`.
-    """
-    fields = [core_schema.dataclass_field(c.name, _field_schema(c, UNGIVEN)) for c in columns]
+    """Validates an object with exactly these fields: gives (values by name in their order, None)."""
+    fields = [core_schema.dataclass_field(c.name, _field_schema(c)) for c in columns]
     return core_schema.dataclass_args_schema("row", fields, extra_behavior="forbid")
 
 
-def _field_schema(field: Field, ungiven: Any) -> CoreSchema:
+def _field_schema(field: Field) -> CoreSchema:
     schema = domain_schema(field.domain)
     if field.optional:
         schema = core_schema.nullable_schema(schema)
     elif "nulls" in normalizers_of(field.domain):
         schema = core_schema.no_info_after_validator_function(_refuse_none, schema)
     if field.default is not MISSING:
-        return core_schema.with_default_schema(schema, default=ungiven)
+        return core_schema.with_default_schema(schema, default=field.default)
     if field.optional:
         return core_schema.with_default_schema(schema, default=MISSING)
     return schema
@@ -137,7 +124,7 @@ def _enum_schema(type_: EnumType, domain: Domain) -> CoreSchema:
 
 
 def _record_schema(fields: tuple[Field, ...]) -> CoreSchema:
-    members = [core_schema.dataclass_field(f.name, _field_schema(f, f.default)) for f in fields]
+    members = [core_schema.dataclass_field(f.name, _field_schema(f)) for f in fields]
     row = core_schema.dataclass_args_schema("record", members, extra_behavior="forbid")
     optional = tuple(i for i, field in enumerate(fields) if field.optional)
 

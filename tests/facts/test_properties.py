@@ -60,6 +60,9 @@ def test_a_row_survives_the_border(data: st.DataObject) -> None:
     assert answer.changes == ()
 
 
+PREPARED: Any = BORDER._actions.prepared("refund")
+
+
 def _column_values(column: Any) -> st.SearchStrategy[Any]:
     found = values(column.domain)
     return found | st.just(MISSING) if column.optional else found
@@ -186,16 +189,16 @@ def plausible_requests(draw: st.DrawFn) -> Any:
 @given(nearly_requests() | plausible_requests())
 def test_both_ways_through_the_border_agree(given_request: Any) -> None:
     """What the short way takes, the whole way reads alike; what it leaves, valid or not, is answered."""
-    plan = BORDER._plans["refund"]
+    plan, express = PREPARED
     whole = Passage(BORDER._around, plan, copy.deepcopy(given_request)).outcome()
-    short = BORDER._express["refunds.refund"].validate(given_request, BORDER._around)
+    short = express.validate(given_request, BORDER._around)
     assert short is None or short == whole
 
 
 def test_the_short_way_takes_the_usual_request() -> None:
     """A plain valid request goes the short way, and reads as it would the whole way."""
-    plan = BORDER._plans["refund"]
-    short = BORDER._express["refunds.refund"].validate(REQUEST, BORDER._around)
+    plan, express = PREPARED
+    short = express.validate(REQUEST, BORDER._around)
     assert short is not None
     assert Passage(BORDER._around, plan, copy.deepcopy(REQUEST)).outcome() == short
 
