@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import click
 
 from policylang.cli.loading import Deployment, deployment_options
-from policylang.cli.output import ExitCode, json_option, write_json
+from policylang.cli.output import ExitCode, json_option, read_input, write_json
 from policylang.cli.rendering import decision_text
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def command(
     with Deployment(policies, params, reference, evaluator).load() as bundle:
         if lines or Path(request_path).suffix in STREAM_SUFFIXES:
             ctx.exit(_stream(bundle, request_path))
-        text = _read(request_path)
+        text = read_input(request_path)
         decision = bundle.decide(text)
     if as_json:
         from policylang.decide.json import decision_to_json
@@ -78,10 +78,6 @@ def exit_code(decision: Decision) -> ExitCode:
         Outcome.DENY: ExitCode.DENY,
         Outcome.NEEDS_APPROVAL: ExitCode.NEEDS_APPROVAL,
     }[decision.outcome]
-
-
-def _read(path: str) -> bytes:
-    return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
 
 
 def _stream(bundle: Bundle, path: str) -> ExitCode:

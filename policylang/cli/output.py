@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
+from pathlib import Path
 from typing import IO, Any
 
 import click
@@ -42,6 +43,11 @@ def style_of(stream: IO[Any]) -> Style:
 def write_json(value: object) -> None:
     """Write `value` to standard output as indented JSON."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def read_input(path: str) -> bytes:
+    """The content of a file, or of standard input where `path` is `-`."""
+    return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
 
 
 def report(diagnostics: Sequence[Diagnostic]) -> None:

@@ -11,6 +11,7 @@ import click
 from policylang.bundle.coverage import Coverage
 from policylang.bundle.testing import ScenarioResult
 from policylang.cli.output import colour, counted
+from policylang.cli.proofs import proof_text
 from policylang.cli.rendering import decision_text
 from policylang.decide.json import decision_to_json
 
@@ -19,7 +20,7 @@ def result_text(result: ScenarioResult) -> str:
     """One test: a line where it passed, and else also what was expected, what came, and why."""
     if result.passed:
         return f"{_tinted('ok  ', 'green')} {result.name}"
-    return "\n".join([f"{_tinted('FAIL', 'red')} {result.name}", *_failure(result)])
+    return "\n".join([f"{_tinted('FAIL', 'red')} {result.name}", *filter(None, _failure(result))])
 
 
 def _failure(result: ScenarioResult) -> Iterator[str]:
@@ -28,6 +29,7 @@ def _failure(result: ScenarioResult) -> Iterator[str]:
         yield _tinted(f"     - expected {mismatch.expected}", "red")
         yield _tinted(f"     + got      {mismatch.got}", "green")
     yield _indented(decision_text(result.case.decision, sys.stdout))
+    yield _indented(proof_text(result.case, sys.stdout))
 
 
 def _indented(text: str) -> str:

@@ -36,6 +36,7 @@ def test_a_failure_shows_what_was_expected_and_what_came(run: Run, project: Path
     assert "+ got      needs_approval by large_refund" in answer.stdout
     assert "48.00 is above 40.00" in answer.stdout
     assert "refunds.policy:" in answer.stdout
+    assert "refund.amount > auto_limit: 48.00 > 40.00" in answer.stdout
     assert "2 failed" in answer.stdout
 
 

@@ -10,6 +10,7 @@ import pytest
 import policylang
 from policylang import packaged
 from policylang.diagnostics import Code, declared
+from policylang.evaluate.firings import FailureKind
 from tests.docs.blocks import Block, blocks_in
 
 
@@ -28,9 +29,7 @@ def _page(code: str) -> str:
 
 
 def _shows(block: Block, code: str) -> bool:
-    return (block.language == "policy" and "fails" in block.words) or (
-        block.language == "sh" and code in block.text
-    )
+    return code in block.text or (block.language == "policy" and "fails" in block.words)
 
 
 @pytest.mark.parametrize("code", CODES, ids=lambda code: code.id)
@@ -39,11 +38,17 @@ def test_every_code_has_a_page_under_its_title(code: Code) -> None:
     assert _page(code.id).partition("\n")[0] == f"# {code.id}: {code.title}"
 
 
+@pytest.mark.parametrize("failure", FailureKind)
+def test_every_way_to_fail_has_a_page(failure: FailureKind) -> None:
+    """The code of each way in which an evaluation can fail has a page."""
+    assert _page(failure.value).startswith(f"# {failure.value}: ")
+
+
 @pytest.mark.parametrize("code", packaged.diagnostic_codes())
 def test_every_page_has_an_example_that_fails_and_one_that_passes(code: str) -> None:
     """A page is about a code that exists, gives it in a block, and does not in another."""
-    assert code in {known.id for known in CODES}
+    assert code in {known.id for known in CODES} | {kind.value for kind in FailureKind}
     blocks = [block for block in blocks_in(_page(code)) if not block.illustrative]
-    runnable = [block for block in blocks if block.language in {"policy", "sh"}]
-    assert any(_shows(block, code) for block in runnable)
+    assert any(_shows(block, code) for block in blocks)
+    runnable = [block for block in blocks if block.language in {"policy", "sh", "python"}]
     assert any(not _shows(block, code) for block in runnable)
