@@ -128,7 +128,9 @@ def _line(place: _Placed, row: int) -> str:
 
 def _xml(text: str) -> str:
     """The text for XML, without the control characters that XML cannot hold."""
-    return escape("".join(c if c in "\t\n" or (c >= " " and c not in "\ufffe\uffff") else "�" for c in text))
+    return escape(
+        "".join(c if c in "\t\n" or (c >= " " and c not in "\ufffe\uffff") else "�" for c in text)
+    )
 
 
 # --- HTML ---------------------------------------------------------------------------------------------------

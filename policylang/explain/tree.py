@@ -28,7 +28,7 @@ from policylang.explain.proof import (
 )
 from policylang.explain.why_not import NearMiss, WhyNot, WhyNotOutcome, why_absent
 from policylang.explain.words import Voice, Words
-from policylang.facts.schema import Source
+from policylang.facts.schema import RelationKind, Source
 from policylang.facts.values import Missing, Value
 from policylang.semantics.program import (
     Aggregate,
@@ -222,8 +222,7 @@ class _Planter:
     ) -> Iterator[Node]:
         match premise:
             case Uses(number):
-                if not self._is_plain_read(literal, number):
-                    yield self.step(number, depth)
+                yield from self._match(literal, number, depth)
             case Takes(branch, instance):
                 assert isinstance(literal, Or)
                 yield from self._body(rule, literal.branches[branch], instance, values, depth)
@@ -248,12 +247,23 @@ class _Planter:
             children = _Looker(self.words, rule).miss(miss, depth).children
         return Node(literal.origin.text, Tone.ABSENT, children)
 
-    def _is_plain_read(self, literal: Literal, number: int) -> bool:
-        """Whether a match only reads a path, whose value the comparison beside it shows."""
+    def _match(self, literal: Literal, number: int, depth: int) -> Iterator[Node]:
+        """A match: nothing for the reading of a path, whose value the comparison beside it shows.
+
+        Where the value is of a lesser source than the system's, that is said.
+        """
         step = self.proof.steps[number]
-        if not isinstance(literal, Match) or literal.path is None:
-            return False
-        return isinstance(step, GivenStep) and step.row.source is Source.SYSTEM
+        if not (isinstance(literal, Match) and literal.path and isinstance(step, GivenStep)):
+            yield self.step(number, depth)
+            return
+        kind = self.words.model.program.schema.relations[step.relation].kind
+        if step.row.source is Source.SYSTEM or kind in (RelationKind.ACTION, RelationKind.GROUP):
+            return
+        for position, argument in enumerate(literal.arguments):
+            if isinstance(argument, Variable):
+                shown = self.words.holding_value(step.relation, position, step.row)
+                text = f"{literal.path} is {shown} [from {step.row.source.word}]"
+                yield Node(text, Tone.FACT)
 
     def _aggregate(
         self,
@@ -268,6 +278,7 @@ class _Planter:
             node
             for instance in islice(matches, ROWS)
             for node in self._body(rule, literal.body, instance, values, depth - 1)
+            if node.tone is not Tone.CHECK
         ]
         if len(matches) > ROWS:
             children.append(Node(f"and {len(matches) - ROWS} more", Tone.NOTE))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from policylang.decide.decision import Decision, Outcome, Suppression
 from policylang.evaluate.model import Model
@@ -25,10 +25,10 @@ from policylang.semantics.program import (
 Arguments: TypeAlias = "tuple[Value | Missing | None, ...]"
 """The arguments of an atom that is asked about; `None` where any will do."""
 
-DEPTH = 3
+DEPTH: Final = 3
 """How many definitions deep a why-not asks on."""
 
-MOST_RULES = 5
+MOST_RULES: Final = 5
 """Rules that one answer names; the others are counted."""
 
 
@@ -64,7 +64,8 @@ class WhyNotOutcome:
     """Why a decision has not another outcome.
 
     `against` are the rules that decided otherwise, `fired` those that spoke for the asked outcome and did not
-    decide it, `suppressed` the ones among them that were overridden, `misses` the nearest of those that did not fire.
+    decide it, `suppressed` the ones among them that were overridden. `misses` are the nearest of those that did not
+    fire (none where one fired that would have been enough), and of those that would override what is against it.
     """
 
     asked: Outcome
@@ -92,15 +93,22 @@ def why_not_outcome(
     if asked is decision.outcome:
         return WhyNotOutcome(asked, asked, (), (), (), ())
     fired = {firing.rule for firing in decision.firings}
-    kinds = _SPEAKING[asked]
-    about = [
+    out = {suppression.rule for suppression in decision.suppressed}
+    rules = [rule for rule in model.program.rules if decision.action in rule.actions]
+    speaking = [rule.name for rule in rules if isinstance(rule.head, _SPEAKING[asked])]
+    spoke = tuple(name for name in speaking if name in fired)
+    enough = any(
+        isinstance(model.rules[name].head, _SPEAKING[asked][0]) for name in spoke if name not in out
+    )
+    # Where one that counts fired, what matters is what would take away that which stands against it.
+    missed = [
         rule
-        for rule in model.program.rules
-        if isinstance(rule.head, kinds) and decision.action in rule.actions
+        for rule in rules
+        if rule.name not in fired
+        and ((rule.name in speaking and not enough) or set(rule.overrides) & set(decision.determining))
     ]
     asking = _Asking(model, Budget())
-    misses, more = asking.rules([r for r in about if r.name not in fired], {}, depth, frozenset())
-    spoke = tuple(rule.name for rule in about if rule.name in fired)
+    misses, more = asking.rules(missed, {}, depth, frozenset())
     return WhyNotOutcome(
         asked=asked,
         outcome=decision.outcome,
@@ -125,7 +133,7 @@ def why_absent(
     return NearMiss(rule, best, tuple(asking.asked_on(best, depth, frozenset())))
 
 
-_SPEAKING: dict[Outcome, tuple[type, ...]] = {
+_SPEAKING: Final[Mapping[Outcome, tuple[type, ...]]] = {
     Outcome.ALLOW: (Allow, RequireApproval),
     Outcome.NEEDS_APPROVAL: (RequireApproval,),
     Outcome.DENY: (Deny,),

@@ -11,6 +11,7 @@ from policylang.decide.messages import fill
 from policylang.decide.secrets import Secrets, secrets_of
 from policylang.decide.wording import (
     FAILED_WORD,
+    MISSING_WORD,
     SECRET_WORD,
     bare,
     in_words,
@@ -19,7 +20,8 @@ from policylang.decide.wording import (
 )
 from policylang.evaluate.calculate import value_of
 from policylang.evaluate.model import Model
-from policylang.facts.schema import Relation
+from policylang.facts.factset import Row
+from policylang.facts.schema import Relation, RelationKind
 from policylang.facts.types import Type
 from policylang.facts.values import Missing, Value
 from policylang.semantics.program import (
@@ -97,7 +99,17 @@ class Words:
             for label, text in [(self._label(name, i), self._value(name, i, value))]
         ]
         shown = [part for part in parts if not part.endswith(": _")] or parts
-        return f"{bare(name)}({', '.join(shown)})"
+        return f"{self.name(name)}({', '.join(shown)})"
+
+    def name(self, name: str) -> str:
+        """The name of a relation or definition without its module."""
+        relation = self.model.program.schema.relations.get(name)
+        return bare(name) if relation is None else relation.bare_name
+
+    def holding_value(self, name: str, position: int, row: Row) -> str:
+        """One value of a row, as a policy writes it."""
+        value = row.values[position]
+        return MISSING_WORD if isinstance(value, Missing) else self._value(name, position, value)
 
     def _label(self, name: str, position: int) -> str:
         relation = self.model.program.schema.relations.get(name)
@@ -130,15 +142,14 @@ class Words:
         if relation.reads is not None:
             return _BLANK.sub(lambda m: texts.get(m[1].strip(), m[0]), relation.reads)
         given = [
-            f"{column.name.replace('_', ' ')} {texts[column.name]}"
+            f"{_column(column.name)} {texts[column.name]}"
             for column, value in zip(relation.columns, values, strict=True)
             if not isinstance(value, Missing)
         ]
-        return (
-            f"{in_words(relation.bare_name)}: {', '.join(given)}"
-            if given
-            else in_words(relation.name)
-        )
+        name = relation.bare_name.replace("_", " ")
+        if relation.kind is RelationKind.HISTORY:
+            name = "an earlier call that counts"
+        return f"{name}: {', '.join(given)}" if given else name
 
     def _atom_sentence(self, predicate: Predicate, values: Sequence[Value | Missing]) -> str:
         if predicate.reads is not None:
@@ -196,6 +207,11 @@ class Words:
             for argument, text in zip(expression.arguments, shown, strict=True)
         )
         return f"{left} {_INFIX[operation]} {right}"
+
+
+def _column(name: str) -> str:
+    """A column as a word of a sentence; that of a history is a path, and stays one."""
+    return name if "." in name else name.replace("_", " ")
 
 
 def _is_infix(expression: Expression) -> bool:
