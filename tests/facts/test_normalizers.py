@@ -69,9 +69,10 @@ def test_normalizing_twice_is_normalizing_once(name: str, text: str) -> None:
 def test_nothing_but_unfit_is_raised(name: str, text: str) -> None:
     """Any text at all is rewritten or refused."""
     try:
-        rewriter([name], NORMALIZERS[name].example)(text)
-    except Unfit as unfit:
-        assert unfit.code.id.startswith("PL06")
+        rewritten = rewriter([name], NORMALIZERS[name].example)(text)
+    except Unfit:
+        return
+    assert rewritten is None or isinstance(rewritten, str)
 
 
 @given(

@@ -122,7 +122,7 @@ def test_parquet_is_exact(tmp_path: Path) -> None:
                 ('clerk', ' PRO', 12345678901234567890.10::DECIMAL(38,2), 9007199254740993::BIGINT,
                  'no', ['a', 'b'], '2026-01-01 02:00:00+02'::TIMESTAMPTZ),
                 ('', 'free', NULL, NULL, NULL, NULL, NULL))
-                AS t(name, tier, cap, level, active, scopes, since)) TO '{path}'"""  # noqa: S608
+                AS t(name, tier, cap, level, active, scopes, since)) TO '{path}'"""
         )
     assert read(ROLE, DataFile(path, "roles.parquet")) == VALUES
 
