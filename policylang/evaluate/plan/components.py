@@ -77,7 +77,7 @@ def _enter(
 
 
 def _popped(name: str, stack: list[str]) -> list[str]:
-    at = stack.index(name)
-    component = stack[at:]
-    del stack[at:]
+    component = [stack.pop()]
+    while component[-1] != name:
+        component.append(stack.pop())
     return component

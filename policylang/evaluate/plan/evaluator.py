@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from threading import Lock
-from time import perf_counter
 from typing import Any, Final
 
 from policylang.errors import InternalError
@@ -28,13 +27,14 @@ from policylang.evaluate.plan.runtime import Hits
 from policylang.evaluate.plan.world import (
     FAILED,
     RESERVED,
-    STEPS_BETWEEN_CHECKS,
     Layout,
+    MemoryLimitError,
     Slot,
     SlotKind,
     TimeLimitError,
     World,
     indexed,
+    started,
 )
 from policylang.facts.factset import FactSet, Row
 from policylang.semantics.program import Derive, Program
@@ -78,7 +78,8 @@ class PlanEvaluator:
         self._program = program
         self._reference = {name: tuple(rows) for name, rows in (reference or {}).items()}
         self._positions = {rule.name: i for i, rule in enumerate(program.rules)}
-        self._given = frozenset(self._reference) | frozenset(program.tables)
+        self._reference_names = frozenset(self._reference)
+        self._given = self._reference_names | frozenset(program.tables)
         self._plans: dict[tuple[str, frozenset[str]], _Plan] = {}
         self._indexes: dict[Slot, dict[Any, Any]] = {}
         self._rows: dict[str, Sequence[Row]] = {}
@@ -98,15 +99,14 @@ class PlanEvaluator:
     def evaluate(self, facts: FactSet, limits: Limits) -> Evaluation:
         """The firings for one request."""
         try:
-            added = self._given.intersection(facts.rows)
+            added = self._reference_names.intersection(facts.rows)
             plan = self._plans.get((facts.action, added)) or self._plan(facts.action, added, limits)
-            world = plan.template.copy()
-            world[:RESERVED] = STEPS_BETWEEN_CHECKS, perf_counter() + limits.seconds, []
+            world = started(plan.template, limits)
             hits = plan.compiled.decide(world, facts.rows)
         except TimeLimitError:
-            return Failure("", FailureKind.TIME_LIMIT.value, "the time limit is over")
-        except MemoryError:
-            return Failure("", FailureKind.MEMORY_LIMIT.value, "the memory limit is reached")
+            return _too_long(limits)
+        except (MemoryLimitError, MemoryError):
+            return _TOO_MUCH
         except UnplannableError as problem:
             return Failure("", FailureKind.EVALUATOR.value, f"no plan can be made: {problem}")
         if plan.settled:
@@ -186,8 +186,7 @@ class PlanEvaluator:
         atoms = {name: layout.number(SlotKind.ATOMS, name) for name in names}
         nothing = _Settled(frozenset(), {}, {}, {}, frozenset())
         code = compiled(rules, layout)
-        world = self._template(layout, nothing)
-        world[:RESERVED] = STEPS_BETWEEN_CHECKS, perf_counter() + limits.seconds, []
+        world = started(self._template(layout, nothing), limits)
         hits = code.decide(world, {})
         return _Settled(
             names=names,
@@ -247,6 +246,16 @@ class PlanEvaluator:
             raise InternalError(f"`{rule.name}` failed, and the interpreter finds no failure")
         least = min(found, key=lambda failure: (failure.kind.value, failure.message))
         return Failure(rule.name, least.kind.value, least.message)
+
+
+_TOO_MUCH: Final = Failure(
+    "", FailureKind.MEMORY_LIMIT.value, "the evaluation needs more memory than its limit"
+)
+
+
+def _too_long(limits: Limits) -> Failure:
+    message = f"the evaluation takes longer than its limit of {limits.seconds:g} seconds"
+    return Failure("", FailureKind.TIME_LIMIT.value, message)
 
 
 def _position(hit: tuple[int, Sequence[Firing]]) -> int:

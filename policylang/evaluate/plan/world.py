@@ -7,11 +7,13 @@ world is a plain list, copied for each request from one that already holds what 
 from __future__ import annotations
 
 import enum
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final, TypeAlias
 
+from policylang.evaluate.firings import Limits
 from policylang.facts.factset import Row
 from policylang.facts.schema import Cardinality, RelationKind
 from policylang.facts.values import MISSING
@@ -25,9 +27,17 @@ DEADLINE: Final = 1
 """Slot of the time at which to stop."""
 FAILED: Final = 2
 """Slot of the positions of rules that failed."""
-RESERVED: Final = 3
+MEMORY: Final = 3
+"""Slot of the bytes that an evaluation may use."""
+CHECKS: Final = 4
+"""Slot of how often the clock was looked at, and the blocks of memory in use when it first was."""
+RESERVED: Final = 5
 
 STEPS_BETWEEN_CHECKS: Final = 4096
+CHECKS_BETWEEN_COUNTS: Final = 32
+"""Counting blocks takes longer than looking at the clock."""
+BYTES_OF_BLOCK: Final = 128
+"""What a block of memory stands for: that of a small tuple, and its share of the sets and lists it is in."""
 
 
 class SlotKind(enum.Enum):
@@ -60,6 +70,10 @@ class Slot:
 
 class TimeLimitError(Exception):
     """The time of an evaluation is over."""
+
+
+class MemoryLimitError(Exception):
+    """The memory of an evaluation is used up."""
 
 
 class Layout:
@@ -156,8 +170,27 @@ def indexed(
     return index
 
 
+def started(template: World, limits: Limits) -> World:
+    """The world of one request, with its limits."""
+    world = template.copy()
+    world[:RESERVED] = (
+        STEPS_BETWEEN_CHECKS,
+        perf_counter() + limits.seconds,
+        [],
+        limits.memory,
+        None,
+    )
+    return world
+
+
 def tick(world: World) -> None:
-    """Look at the clock; `TimeLimitError` where the time is over."""
+    """Look at the clock, and now and then at the memory; raises where a limit is reached."""
     world[STEPS] = STEPS_BETWEEN_CHECKS
     if perf_counter() > world[DEADLINE]:
         raise TimeLimitError
+    checks, before = world[CHECKS] or (0, sys.getallocatedblocks())
+    world[CHECKS] = (checks + 1, before)
+    if checks % CHECKS_BETWEEN_COUNTS == CHECKS_BETWEEN_COUNTS - 1:
+        used = (sys.getallocatedblocks() - before) * BYTES_OF_BLOCK
+        if used > world[MEMORY]:
+            raise MemoryLimitError
