@@ -18,7 +18,7 @@ from policylang.decide.decide import Authorizer, refuse
 from policylang.decide.decision import Decision
 from policylang.diagnostics import Diagnostic, has_errors
 from policylang.errors import InternalError, PolicyInvalid
-from policylang.evaluate.firings import Evaluation, Evaluator, Limits
+from policylang.evaluate.firings import Evaluator, Limits
 from policylang.facts.border import Border
 from policylang.facts.compile import compile_border
 from policylang.facts.factset import FactSet
@@ -95,7 +95,12 @@ class Bundle:
         A request that is malformed, asks for an unknown action, or lacks facts is denied with the reason,
         and so is one whose evaluation fails or takes longer than the limits of the bundle.
         """
-        return self.case(request).decision
+        facts = self._parts.border.validate(request)
+        if isinstance(facts, Rejection):
+            return refuse(self._parts.program, facts)
+        return self._authorizer.decide(
+            facts, self._parts.evaluator.evaluate(facts, self._parts.limits)
+        )
 
     def decide_many(self, requests: Iterable[Request]) -> Iterator[Decision]:
         """The decisions about many requests, in their order, evaluated in batches.
@@ -104,11 +109,16 @@ class Bundle:
         """
         waiting = iter(requests)
         while batch := list(islice(waiting, BATCH)):
-            yield from (case.decision for case in self._cases(batch))
+            yield from self._decided(batch)
 
     def case(self, request: Request) -> Case:
         """A request with its decision and the facts it was decided on: what proofs are made from."""
-        return next(self._cases([request]))
+        facts = self._parts.border.validate(request)
+        rows = self._parts.reference.rows
+        if isinstance(facts, Rejection):
+            return Case(self.program, refuse(self.program, facts), None, rows)
+        evaluation = self._parts.evaluator.evaluate(facts, self._parts.limits)
+        return Case(self.program, self._authorizer.decide(facts, evaluation), facts, rows)
 
     def refreshed(self, reference: Mapping[str, Given] | None = None) -> Bundle:
         """The same bundle over reference data read again: from their files, or as given here by name.
@@ -144,24 +154,16 @@ class Bundle:
         self.close()
         return False
 
-    def _cases(self, batch: list[Request]) -> Iterator[Case]:
-        validate, authorizer = self._parts.border.validate, self._authorizer
-        found = [validate(request) for request in batch]
+    def _decided(self, batch: Sequence[Request]) -> Iterator[Decision]:
+        """The decisions of a batch, evaluated together."""
+        found = [self._parts.border.validate(request) for request in batch]
         accepted = [facts for facts in found if isinstance(facts, FactSet)]
-        evaluations = iter(self._evaluated(accepted))
-        rows = self._parts.reference.rows
+        evaluations = iter(self._parts.evaluator.evaluate_many(accepted, self._parts.limits))
         for facts in found:
             if isinstance(facts, Rejection):
-                yield Case(self.program, refuse(self.program, facts), None, rows)
+                yield refuse(self.program, facts)
             else:
-                decision = authorizer.decide(facts, next(evaluations))
-                yield Case(self.program, decision, facts, rows)
-
-    def _evaluated(self, accepted: list[FactSet]) -> Sequence[Evaluation]:
-        evaluator, limits = self._parts.evaluator, self._parts.limits
-        if len(accepted) == 1:
-            return [evaluator.evaluate(accepted[0], limits)]
-        return evaluator.evaluate_many(accepted, limits) if accepted else ()
+                yield self._authorizer.decide(facts, next(evaluations))
 
 
 def make_bundle(
