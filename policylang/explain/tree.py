@@ -91,12 +91,12 @@ def explanation_tree(
     """
     decision = explanation.decision
     planter = _Planter(words, explanation.proof, absences=absences)
-    children = [planter.step(step, depth - 1) for step in explanation.deciding]
-    for step in explanation.overriding:
+    children = []
+    for step in dict.fromkeys(explanation.deciding + explanation.overriding):
         node = planter.step(step, depth - 1)
-        rule = explanation.proof.steps[step]
-        below = [bare(s.rule) for s in decision.suppressed if s.by == getattr(rule, "rule", "")]
-        children.append(replace(node, text=f"{node.text}, and overrides {', '.join(below)}"))
+        below = _overridden(explanation, step)
+        text = f"{node.text}, and overrides {', '.join(below)}" if below else node.text
+        children.append(replace(node, text=text))
     if explanation.more:
         children.append(Node(f"and {explanation.more} more", Tone.NOTE))
     if not explanation.deciding:
@@ -106,6 +106,16 @@ def explanation_tree(
     return Node(
         f"{decision.outcome.value} {bare(decision.action)}".rstrip(), Tone.RULE, tuple(children)
     )
+
+
+def _overridden(explanation: Explanation, step: int) -> list[str]:
+    """The rules that the rule of a step suppresses."""
+    rule = explanation.proof.steps[step]
+    return [
+        bare(suppression.rule)
+        for suppression in explanation.decision.suppressed
+        if isinstance(rule, RuleStep) and suppression.by == rule.rule
+    ]
 
 
 def proof_trees(

@@ -105,7 +105,10 @@ def why_not_outcome(
         rule
         for rule in rules
         if rule.name not in fired
-        and ((rule.name in speaking and not enough) or set(rule.overrides) & set(decision.determining))
+        and (
+            (rule.name in speaking and not enough)
+            or set(rule.overrides) & set(decision.determining)
+        )
     ]
     asking = _Asking(model, Budget())
     misses, more = asking.rules(missed, {}, depth, frozenset())
@@ -113,7 +116,7 @@ def why_not_outcome(
         asked=asked,
         outcome=decision.outcome,
         against=decision.determining,
-        fired=spoke,
+        fired=tuple(name for name in spoke if name not in decision.determining),
         suppressed=tuple(s for s in decision.suppressed if s.rule in spoke),
         misses=misses,
         more=more,
