@@ -35,7 +35,7 @@ from policylang.syntax.tree import (
 )
 
 _CLOSING = frozenset({"RPAR", "RBRACE", "RSQB"})
-_BEFORE_ITEM = frozenset("LBRACE RBRACE RPAR NAME DATETIME CALL_OUTCOME".split())
+_BEFORE_ITEM = frozenset(["LBRACE", "RBRACE", "RPAR", "NAME", "DATETIME", "CALL_OUTCOME"])
 _OUTCOMES = frozenset({"executed", "failed", "allowed", "denied"})
 
 _field_ahead = re.compile(r"(?:[ \t\r\n\f]++|\#[^\n]*+\n)*+:(?!=)").match

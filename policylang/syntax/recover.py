@@ -11,10 +11,9 @@ from typing import cast
 from policylang.diagnostics import Diagnostic
 from policylang.syntax import codes
 from policylang.syntax.cut import DEEPEST, STARTERS, Piece
-from policylang.syntax.expected import found_words
 from policylang.syntax.feed import Stuck, feed
 from policylang.syntax.problems import Malformed
-from policylang.syntax.slips import Place, name_slip
+from policylang.syntax.slips import Place, name_slip, not_a_statement
 from policylang.syntax.tree import ModuleHeader, Node, Statement
 from policylang.syntax.walk import children
 
@@ -31,8 +30,7 @@ def read_statement(piece: Piece) -> tuple[Statement | ModuleHeader | None, list[
         return None, diagnostics
     if tokens[0].type not in STARTERS:
         if not piece.doubtful:
-            found = found_words(tokens[0])
-            diagnostics.append(codes.NOT_A_STATEMENT.at(tokens[0].span, found=found))
+            diagnostics.append(not_a_statement(tokens[0]))
         return None, diagnostics
     start = "header" if tokens[0].type == "MODULE" else "statement"
     for _ in range(_MOST_REPAIRS):

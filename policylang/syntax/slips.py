@@ -109,10 +109,28 @@ def _hint(place: Place) -> str | None:
         return "a rule has a name: `rule NAME: allow ACTION`"
     if token.type == "COLON" and ("NAME" in accepts or "FIELD" in accepts):
         return "a name stands before `:`"
-    if token.type == "STRING" and "DATETIME" in accepts:
+    if token.type == "STRING":
+        return _unquoted(accepts)
+    if accepts == {"STRING"}:
+        return "it stands in double quotes"
+    if token.type == "LPAR" and "LBRACE" in accepts:
+        return "fields stand in braces: `{ name: ... }`"
+    if token.type == "COMMA" and {"AND", "RPAR"} <= accepts:
+        return "a list is written in brackets: `[a, b]`"
+    if token.text == "<" and "LSQB" in accepts:
+        return "the type of elements stands in brackets: `List[...]`"
+    if token.type == "COMPARE" and place.previous.type == "IS":
+        return _ADVICE["is"]
+    if place.previous.text == "exists":
+        return _ADVICE["exists"]
+    return _ADVICE.get(token.text)
+
+
+def _unquoted(accepts: frozenset[str]) -> str | None:
+    if "DATETIME" in accepts:
         return "timestamps stand without quotes: `2026-11-20T09:00:00Z`"
-    if token.text in _ADVICE:
-        return _ADVICE[token.text]
+    if "NAME" in accepts or "FIELD" in accepts:
+        return "names stand without quotes, or in backticks"
     return None
 
 
@@ -123,6 +141,8 @@ _ADVICE = {
     "permit": "write `allow`",
     "forbid": "write `deny`",
     "is": "write `==` to compare; `is` stands before `missing`, `present` and `from`",
+    "between": "write `X in LOW .. HIGH`",
+    "exists": "write the condition alone: a variable that nothing else binds means that there is one",
     "contains": "write `has`",
     "matches": 'write `like`, with a pattern such as `"*.example.com"`',
     "mod": "there is no remainder in the language",
@@ -212,6 +232,16 @@ def _chained(place: Place, token: Token) -> Slip | None:
     return Slip(codes.CHAINED_COMPARISON.at(token.span))
 
 
+def _comma_for_and(place: Place, token: Token) -> Slip | None:
+    """`if a, b`, as in Prolog and Datalog."""
+    if token.type != "COMMA" or "AND" not in place.accepts or "RPAR" in place.accepts:
+        return None
+    if "RSQB" in place.accepts:
+        return None
+    diagnostic = codes.FOREIGN_OPERATOR.at(token.span, found=",", meant="and")
+    return Slip(diagnostic, place.replaced(_meant(token, "AND", "and")))
+
+
 def _misplaced_not(place: Place, token: Token) -> Slip | None:
     """`X not in S`, `X is not missing`."""
     following = place.following
@@ -243,8 +273,9 @@ def _null(place: Place, token: Token) -> Slip | None:
 # --- words ----------------------------------------------------------------------------------------
 
 _CONDITION_STARTS = frozenset(
-    ["NAME", "UPPER", "NOT", "LPAR", "TRUE", "FALSE", "INT", "DECIMAL", "STRING", "AND", "WHEN"]
+    ["NAME", "UPPER", "NOT", "LPAR", "TRUE", "FALSE", "AND", "WHEN", "COLON"]
 )
+_FOR_IF = frozenset({"and", "when", "where", "provided", ":"})
 
 
 def _else(_place: Place, token: Token) -> Slip | None:
@@ -256,14 +287,16 @@ def _else(_place: Place, token: Token) -> Slip | None:
 def _missing_if(place: Place, token: Token) -> Slip | None:
     if "IF" not in place.accepts or token.type not in _CONDITION_STARTS:
         return None
-    if token.text in ("unless", "then"):
+    if token.text in _ADVICE or any(before.type == "IF" for before in place.tokens[: place.index]):
         return None
     following = place.following
     if token.type == "NAME" and (following is None or following.type in _CLAUSES):
         return None
     diagnostic = codes.MISSING_IF.at(token.span, found=found_words(token))
-    if token.type in ("AND", "WHEN"):
-        return Slip(diagnostic, place.replaced(_meant(token, "IF", "if")))
+    if token.text in _FOR_IF:
+        # `head :- body`, as in Prolog, is two tokens.
+        skip = 2 if token.type == "COLON" and following and following.type == "MINUS" else 1
+        return Slip(diagnostic, place.replaced(_meant(token, "IF", "if"), skip=skip))
     return Slip(diagnostic, place.replaced(_inserted(token, "IF", "if"), skip=0))
 
 
@@ -343,16 +376,30 @@ def _next_thing(place: Place, token: Token) -> Slip | None:
     between = token.span.source.text[place.previous.span.end : token.span.start]
     if "$END" not in place.accepts or "\n" not in between:
         return None
-    diagnostic = codes.NOT_A_STATEMENT.at(
-        token.span, found=found_words(token), hint=_ADVICE.get(token.text)
-    )
-    return Slip(diagnostic, place.tokens[: place.index])
+    return Slip(not_a_statement(token), place.tokens[: place.index])
+
+
+_A_RULE = "a rule reads `rule NAME: allow ACTION if CONDITION`"
+_STATEMENT_ADVICE = {
+    **dict.fromkeys(("if", "allow", "deny", "permit", "forbid", "require", "set", "when"), _A_RULE),
+    **dict.fromkeys(("import", "include", "from"), "write `use MODULE`"),
+    **dict.fromkeys(("const", "let", "var"), "write `param NAME: TYPE = VALUE`"),
+    **dict.fromkeys(("def", "function", "func"), "write `define NAME(X) if CONDITION`"),
+    **dict.fromkeys(("record", "struct", "entity"), "write `fact NAME { FIELD: TYPE }`"),
+}
+
+
+def not_a_statement(token: Token) -> Diagnostic:
+    """What is said of text that stands where a statement starts, and starts none."""
+    hint = _STATEMENT_ADVICE.get(token.text)
+    return codes.NOT_A_STATEMENT.at(token.span, found=found_words(token), hint=hint)
 
 
 _KNOWN: tuple[Callable[[Place, Token], Slip | None], ...] = (
     _foreign_operator,
     _single_equals,
     _chained,
+    _comma_for_and,
     _misplaced_not,
     _null,
     _foreign_mark,

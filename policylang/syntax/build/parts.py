@@ -78,6 +78,13 @@ def type_name(token: Token) -> t.Name:
     return name_of(token)
 
 
+_REPEATED = {
+    "if": "join the conditions with `and`",
+    "per": "put a `,` between the paths; a window is written `in 1 day`",
+    "overrides": "put a `,` between the rules",
+}
+
+
 def clauses_of(what: str, clauses: Iterable[Clause], allowed: str) -> dict[str, Clause]:
     """The clauses by their word; each may stand once, and only where it belongs."""
     found: dict[str, Clause] = {}
@@ -87,7 +94,7 @@ def clauses_of(what: str, clauses: Iterable[Clause], allowed: str) -> dict[str, 
             raise Malformed(codes.MISPLACED_CLAUSE.at(clause.span, what=what, clause=word))
         if word in found:
             first = Label(found[word].span, "first given here")
-            hint = "join the conditions with `and`" if word == "if" else None
+            hint = _REPEATED.get(word)
             raise Malformed(
                 codes.REPEATED_CLAUSE.at(clause.span, labels=[first], clause=word, hint=hint)
             )
