@@ -146,6 +146,8 @@ class Fetcher:
                 self._free.release()
 
         if self._free.acquire(blocking=False):
+            # A look-up that nobody waits for any more ends by itself: it cannot be called off.
+            future.set_running_or_notify_cancel()
             threading.Thread(target=work, name="policylang-facts", daemon=True).start()
         else:
             future.set_exception(RuntimeError("too many look-ups hang"))
