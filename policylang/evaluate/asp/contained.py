@@ -13,16 +13,19 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
 from policylang.errors import InternalError
 from policylang.evaluate.asp.worker import OUT_OF_MEMORY
 from policylang.evaluate.firings import Evaluation, Failure, FailureKind, Firings, Limits
 from policylang.facts.factset import FactSet, Row
 from policylang.semantics.program import Program
+
+_T = TypeVar("_T")
 
 _START: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
@@ -40,7 +43,7 @@ class _Process:
     running: subprocess.Popen[bytes]
     owner: int
     is_ready: bool = False
-    prepared: set[str] = field(default_factory=set)
+    prepared: dict[str, object] = field(default_factory=dict)
 
 
 class Contained:
@@ -55,26 +58,82 @@ class Contained:
         _all.add(self)
 
     def evaluate(self, facts: FactSet, limits: Limits) -> Evaluation:
-        """The firings for one request, or the failure that it hit one of its limits."""
-        with self._lock:
-            try:
-                return self._evaluated(facts, limits)
-            except BaseException:
-                # An interrupted conversation cannot be taken up again.
-                self._replace()
-                raise
+        """The firings for one request, or the failure that it hit one of its limits.
 
-    def _evaluated(self, facts: FactSet, limits: Limits) -> Evaluation:
-        process = self._process()
-        if facts.action in self._hopeless:
-            return self._hopeless[facts.action]
-        if facts.action not in process.prepared:
-            seconds = max(_SECONDS_TO_PREPARE, limits.seconds)
-            prepared = self._answer(process, (facts.action, limits), seconds, limits)
-            if isinstance(prepared, Failure):
-                self._hopeless[facts.action] = prepared
-                return prepared
-            process.prepared.add(facts.action)
+        Waiting for another evaluation, or for what depends on reference data alone, counts as well.
+        """
+        process = self._prepared(facts.action, limits)
+        if isinstance(process, Failure):
+            return process
+        return self._released_on_error(lambda: self._evaluated(process, facts, limits), last=True)
+
+    def fixed(self, action: str, limits: Limits) -> object:
+        """What the worker's evaluator makes of reference data alone for an action, or the failure that it hit a limit."""
+        process = self._prepared(action, limits)
+        if isinstance(process, Failure):
+            return process
+        self._lock.release()
+        return process.prepared[action]
+
+    def _prepared(self, action: str, limits: Limits) -> _Process | Failure:
+        """The worker with the lock held, once it has solved what an action reads of reference data alone."""
+        until = time.monotonic() + limits.seconds
+        if not self._lock.acquire(timeout=limits.seconds):
+            return _too_slow(limits)
+        process = self._released_on_error(self._process)
+        if action not in process.prepared:
+            failure = self._prepare(process, action, limits, until)
+            if failure is not None:
+                return failure
+        return process
+
+    def _released_on_error(self, run: Callable[[], _T], last: bool = False) -> _T:
+        """Do something under the lock, which the caller holds. An interrupted conversation is not taken up again."""
+        try:
+            done = run()
+        except BaseException:
+            _end_all(self._processes)
+            self._lock.release()
+            raise
+        if last:
+            self._lock.release()
+        return done
+
+    def _prepare(
+        self, process: _Process, action: str, limits: Limits, until: float
+    ) -> Failure | None:
+        """Have what an action reads of reference data solved; a failure where it takes longer than the request may.
+
+        It goes on in the background then, and holds the lock: later requests find it done, or wait as well.
+        """
+        if action in self._hopeless:
+            self._lock.release()
+            return self._hopeless[action]
+        done = threading.Event()
+
+        def run() -> None:
+            try:
+                longer = replace(limits, seconds=_SECONDS_TO_PREPARE)
+                answer = self._answer(process, (action, longer), longer.seconds, longer)
+                if isinstance(answer, Failure):
+                    self._hopeless[action] = answer
+                else:
+                    process.prepared[action] = answer
+            finally:
+                self._lock.release()
+                done.set()
+
+        threading.Thread(target=run, daemon=True).start()
+        if not done.wait(max(until - time.monotonic(), 0.0)):
+            return _too_slow(limits)
+        if not self._lock.acquire(timeout=max(until - time.monotonic(), 0.0)):
+            return _too_slow(limits)
+        if action in self._hopeless:
+            self._lock.release()
+            return self._hopeless[action]
+        return None
+
+    def _evaluated(self, process: _Process, facts: FactSet, limits: Limits) -> Evaluation:
         answer = self._answer(process, (_picklable(facts), limits), limits.seconds, limits)
         if isinstance(answer, Firings | Failure):
             return answer
@@ -91,8 +150,13 @@ class Contained:
         return _too_slow(limits) if answer is _KILLED else OUT_OF_MEMORY
 
     def close(self) -> None:
-        """End the worker."""
-        self._end()
+        """End the worker, and with it what waits for its answer."""
+        for process in list(self._processes):
+            if process.owner == os.getpid():
+                process.running.kill()
+        if self._lock.acquire(timeout=_SECONDS_TO_START):
+            self._end()
+            self._lock.release()
 
     def after_fork(self) -> None:
         """In a forked child: leave the parent's worker alone, and start with none."""
@@ -102,6 +166,8 @@ class Contained:
         self._processes.clear()
 
     def _process(self) -> _Process:
+        if not self._end.alive:
+            raise RuntimeError("an evaluator was asked after it was closed")
         if not self._processes:
             self._processes.append(_started())
         process = self._processes[0]
@@ -116,7 +182,8 @@ class Contained:
 
     def _replace(self) -> None:
         _end_all(self._processes)
-        self._processes.append(_started())
+        if self._end.alive:
+            self._processes.append(_started())
 
 
 _all: weakref.WeakSet[Contained] = weakref.WeakSet()
@@ -170,8 +237,8 @@ def _asked(process: _Process, question: object, seconds: float) -> object:
         pickle.dump(question, into, pickle.HIGHEST_PROTOCOL)
         into.flush()
         answer = pickle.load(out)
-    except (EOFError, OSError, pickle.UnpicklingError):
-        pass
+    except (EOFError, OSError, ValueError, pickle.UnpicklingError):
+        pass  # It ended, or this process is about to.
     finally:
         deadline.met()
     return _KILLED if deadline.killed else answer

@@ -10,6 +10,7 @@ from typing import Final
 
 import clingo
 
+from policylang.errors import InternalError
 from policylang.evaluate.asp.bounds import Bounds, Measure
 from policylang.evaluate.asp.build import Access, fixed_predicates
 from policylang.evaluate.asp.contained import Contained
@@ -32,7 +33,7 @@ _UNITS_PER_SECOND: Final = 20_000
 
 _BYTES_PER_UNIT: Final = 1024
 
-_UNITS_OF_FIXED: Final = 1_000_000
+_UNITS_OF_FIXED: Final = 300_000
 """The most that is solved in this process once for reference data alone."""
 
 _grounding = threading.RLock()
@@ -47,7 +48,7 @@ if hasattr(os, "register_at_fork"):
 
 
 @dataclass(frozen=True, slots=True)
-class _Fixed:
+class Fixed:
     """What the definitions that are the same for every request gave."""
 
     firings: tuple[tuple[str, tuple[Firing, ...]], ...]
@@ -57,15 +58,12 @@ class _Fixed:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """One action's slice, compiled: with what is held for it, and what the fixed definitions gave.
-
-    `bounds` is None where what is fixed is too much to be solved in this process.
-    """
+    """One action's slice, compiled: with what is held for it, and what the fixed definitions gave."""
 
     part: Slice
     compiled: Compiled
     measure: Measure
-    bounds: Bounds | None
+    bounds: Bounds
     held: Mapping[str, Held]
     fixed: Mapping[int, tuple[Firing, ...]]
     failure: Failure | None
@@ -89,7 +87,7 @@ class AspEvaluator:
         self._program = program
         self._rows = {**_table_rows(program), **reference}
         self._ready: dict[tuple[str, bool], _Ready] = {}
-        self._solved: dict[frozenset[str], _Fixed | None] = {}
+        self._solved: dict[frozenset[str], Fixed] = {}
         self._contained = Contained(program, reference) if contained else None
 
     @property
@@ -99,11 +97,13 @@ class AspEvaluator:
 
     def evaluate(self, facts: FactSet, limits: Limits) -> Evaluation:
         """The firings for one request."""
+        ready = self._ready_within(facts.action, limits)
+        if isinstance(ready, Failure):
+            return ready
+        if self._contained is not None and _units(ready, facts) > _allowed(limits):
+            return self._contained.evaluate(facts, limits)
         with _grounding:
-            ready = self._ready_for(facts.action, keyed=False)
-            if self._contained is None or _units(ready, facts) <= _allowed(limits):
-                return _answer(ready, _found(ready, [facts]), 0)
-        return self._contained.evaluate(facts, limits)
+            return _answer(ready, _found(ready, [facts]), 0)
 
     def evaluate_many(self, batch: Sequence[FactSet], limits: Limits) -> Sequence[Evaluation]:
         """The firings for many requests, in their order: those of one action in one grounding, as far as it goes."""
@@ -118,15 +118,18 @@ class AspEvaluator:
                     continue
                 with _grounding:
                     ready = self._ready_for(action, keyed=True)
+                    if ready is None:
+                        raise InternalError("a batch over what is not solved")
                     found = _found(ready, [batch[number] for number in group])
                     for place, number in enumerate(group):
                         answers[number] = _answer(ready, found, place)
         return [answers[number] for number in range(len(batch))]
 
-    def prepare(self, action: str) -> None:
-        """Compile what an action reads and solve what is fixed of it, ahead of the first request."""
+    def fixed(self, action: str) -> Fixed:
+        """What the definitions give that an action reads and that are the same for every request."""
         with _grounding:
             self._ready_for(action, keyed=False)
+            return self._solved[self._solved_for(slice_for(self._program, action))]
 
     def close(self) -> None:
         """Give back workers and memory."""
@@ -138,9 +141,11 @@ class AspEvaluator:
         self, action: str, batch: Sequence[FactSet], numbers: Sequence[int], limits: Limits
     ) -> Iterator[list[int]]:
         """Requests that are evaluated together: as many as may be in this process at once."""
-        with _grounding:
-            ready = self._ready_for(action, keyed=False)
-            units = [_units(ready, batch[number]) for number in numbers]
+        ready = self._ready_within(action, limits)
+        if isinstance(ready, Failure):
+            yield from ([number] for number in numbers)
+            return
+        units = [_units(ready, batch[number]) for number in numbers]
         group: list[int] = []
         total = 0.0
         for number, cost in zip(numbers, units, strict=True):
@@ -153,16 +158,41 @@ class AspEvaluator:
 
     # --- preparation ---------------------------------------------------------------------------------
 
-    def _ready_for(self, action: str, keyed: bool) -> _Ready:
+    def _ready_within(self, action: str, limits: Limits) -> _Ready | Failure:
+        """An action's compiled slice; what is fixed of it is solved where it can be killed if that may take long."""
+        with _grounding:
+            ready = self._ready_for(action, keyed=False)
+        if ready is not None:
+            return ready
+        if self._contained is None:
+            raise InternalError("nothing contains a worker")
+        fixed = self._contained.fixed(action, limits)
+        if isinstance(fixed, Failure):
+            return fixed
+        if not isinstance(fixed, Fixed):
+            raise InternalError("a worker that answers what it was not asked")
+        with _grounding:
+            self._solved[self._solved_for(slice_for(self._program, action))] = fixed
+            return self._ready_for(action, keyed=False) or self._ready_within(action, limits)
+
+    def _ready_for(self, action: str, keyed: bool) -> _Ready | None:
+        """An action's compiled slice; None where something fixed is not solved and may take long."""
         ready = self._ready.get((action, keyed))
         if ready is None:
-            ready = self._ready[action, keyed] = self._prepared(action, keyed)
+            part = slice_for(self._program, action)
+            solved = self._solved_for(part)
+            fixed = self._solved.get(solved) or self._solve_fixed(part, solved)
+            if fixed is None:
+                return None
+            self._solved[solved] = fixed
+            ready = self._ready[action, keyed] = self._prepared(part, solved, fixed, keyed)
         return ready
 
-    def _prepared(self, action: str, keyed: bool) -> _Ready:
-        part = slice_for(self._program, action)
+    def _solved_for(self, part: Slice) -> frozenset[str]:
+        return fixed_predicates(part, frozenset(self._rows))
+
+    def _prepared(self, part: Slice, solved: frozenset[str], fixed: Fixed, keyed: bool) -> _Ready:
         held = frozenset(self._rows)
-        solved = fixed_predicates(part, held)
         access = Access(held=held, solved=solved, indexed=held | solved)
         compiled = Compiled(lower(self._program, part, access, keyed), part.rules)
         known = {
@@ -170,30 +200,25 @@ class AspEvaluator:
             for name, layout in compiled.program.inputs.items()
             if name in self._rows
         }
-        fixed = self._fixed(part, solved, held)
-        if fixed is not None:
-            for name, atoms in fixed.atoms.items():
-                known[name] = Held([_moved(atom, compiled) for atom in atoms])
+        for name, atoms in fixed.atoms.items():
+            known[name] = Held([_moved(atom, compiled) for atom in atoms])
         places = {rule.name: place for place, rule in enumerate(part.rules)}
         return _Ready(
             part=part,
             compiled=compiled,
             measure=Measure(self._program, compiled.program),
-            bounds=None if fixed is None else Bounds(compiled.program, known),
+            bounds=Bounds(compiled.program, known),
             held=known,
-            fixed={} if fixed is None else {places[rule]: f for rule, f in fixed.firings},
-            failure=None if fixed is None else fixed.failure,
+            fixed={places[rule]: firings for rule, firings in fixed.firings},
+            failure=fixed.failure,
             places=places,
         )
 
-    def _fixed(self, part: Slice, solved: frozenset[str], held: frozenset[str]) -> _Fixed | None:
-        """What the definitions give that are the same for every request: solved once, whatever actions read them."""
-        if solved not in self._solved:
-            self._solved[solved] = self._solve_fixed(part, held) if solved else _Fixed((), None, {})
-        return self._solved[solved]
-
-    def _solve_fixed(self, part: Slice, held: frozenset[str]) -> _Fixed | None:
+    def _solve_fixed(self, part: Slice, solved: frozenset[str]) -> Fixed | None:
         """Solve the fixed definitions of a slice; None where that may take too long in this process."""
+        if not solved:
+            return Fixed((), None, {})
+        held = frozenset(self._rows)
         program = lower_fixed(self._program, part, held)
         rows = {name: self._rows[name] for name in program.inputs if name in self._rows}
         if self._contained is not None:
@@ -204,7 +229,7 @@ class AspEvaluator:
         asked = solver.asked({})
         control = solver.ground(asked, solver.facts(asked.encoding, rows, None))
         found = solver.found(control, asked)
-        return _Fixed(
+        return Fixed(
             firings=tuple((part.rules[i].name, some) for i, some in found.firings.get(0, ())),
             failure=found.failures.get(0),
             atoms={
@@ -213,6 +238,7 @@ class AspEvaluator:
                     for atom in solver.atoms(control, predicate, self._width(name))
                 ]
                 for name, predicate in program.derived.items()
+                if name in solved
             },
         )
 
@@ -221,8 +247,6 @@ class AspEvaluator:
 
 
 def _units(ready: _Ready, facts: FactSet) -> float:
-    if ready.bounds is None:
-        return float("inf")
     return ready.bounds.units(ready.measure.of_rows(facts.rows))
 
 

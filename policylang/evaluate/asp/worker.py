@@ -15,7 +15,7 @@ from policylang.errors import InternalError
 from policylang.evaluate.firings import Evaluation, Failure, FailureKind, Limits
 
 if TYPE_CHECKING:
-    from policylang.evaluate.asp.evaluator import AspEvaluator
+    from policylang.evaluate.asp.evaluator import AspEvaluator, Fixed
     from policylang.facts.factset import FactSet
 
 OUT_OF_MEMORY: Final = Failure(
@@ -40,12 +40,13 @@ def main() -> None:
         _answer(answers, _evaluated(evaluator, asked, limits))
 
 
-def _evaluated(evaluator: AspEvaluator, asked: FactSet | str, limits: Limits) -> Evaluation | bool:
-    """The evaluation of a request; of an action, that it is prepared."""
+def _evaluated(
+    evaluator: AspEvaluator, asked: FactSet | str, limits: Limits
+) -> Evaluation | Fixed | None:
+    """The evaluation of a request; of an action, what its fixed definitions give."""
     try:
         if isinstance(asked, str):
-            evaluator.prepare(asked)
-            return True
+            return evaluator.fixed(asked)
         return evaluator.evaluate(asked, limits)
     except MemoryError:
         return OUT_OF_MEMORY
