@@ -9,6 +9,7 @@ import enum
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from policylang.decide.decision import Outcome, Suppression
 from policylang.errors import InternalError
@@ -60,18 +61,24 @@ def authorize(fired: Mapping[str, Fired], invariants: Mapping[str, Outcome]) -> 
     """
     suppressed = suppressions(fired)
     out = {suppression.rule for suppression in suppressed}
+    levels: dict[Says, list[str]] = {}
+    for name, rule in fired.items():
+        if name not in out:
+            levels.setdefault(rule.says, []).append(name)
     ruled, deciding = Outcome.DENY, frozenset[str]()
-    for says, outcome in (
-        (Says.DENY, Outcome.DENY),
-        (Says.ASK, Outcome.NEEDS_APPROVAL),
-        (Says.ALLOW, Outcome.ALLOW),
-    ):
-        level = frozenset(name for name, rule in fired.items() if rule.says is says) - out
-        if level:
-            ruled, deciding = outcome, level
+    for says, outcome in _LEVELS:
+        if says in levels:
+            ruled, deciding = outcome, frozenset(levels[says])
             break
     violated = frozenset(name for name, never in invariants.items() if never is ruled)
     return Verdict(Outcome.DENY if violated else ruled, ruled, deciding, violated, suppressed)
+
+
+_LEVELS: Final = (
+    (Says.DENY, Outcome.DENY),
+    (Says.ASK, Outcome.NEEDS_APPROVAL),
+    (Says.ALLOW, Outcome.ALLOW),
+)
 
 
 def suppressions(fired: Mapping[str, Fired]) -> frozenset[Suppression]:
@@ -79,6 +86,8 @@ def suppressions(fired: Mapping[str, Fired]) -> frozenset[Suppression]:
 
     Read from the top down: a rule is settled once every fired rule that overrides it is.
     """
+    if not any(rule.overrides for rule in fired.values()):
+        return frozenset()
     unsettled = Counter(
         below for rule in fired.values() for below in set(rule.overrides) & fired.keys()
     )

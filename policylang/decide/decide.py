@@ -7,8 +7,6 @@ here can turn a failure into an allow: a failed evaluation is a denial, and so i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Final, TypeAlias
 
 from policylang.decide.authorize import Fired, Says, Verdict, authorize
@@ -118,32 +116,31 @@ class Authorizer:
 _AllFired: TypeAlias = list[tuple[Rule, list[Firing]]]
 
 
-@dataclass(frozen=True)
 class _Case:
     """One request on its way to a decision: the rules that fired, and what follows from them."""
 
-    program: Program
-    model: Model
-    secrets: Secrets
-    fired: _AllFired
+    def __init__(self, program: Program, model: Model, secrets: Secrets, fired: _AllFired) -> None:
+        self.program = program
+        self.model = model
+        self.secrets = secrets
+        self.fired = fired
+        self.requirements = self._required()
+        self.verdict = self._judged()
+        self.determining = self._determining()
 
     def decision(self) -> Decision:
         counting = [
             (rule, firings) for rule, firings in self.fired if self.verdict.counts(rule.name)
         ]
-        suppressed = sorted(self.verdict.suppressed, key=lambda s: (s.rule, s.by))
+        asked = [r for rule, _ in counting for _, r in self.requirements.get(rule.name, ())]
         return Decision(
             action=self.model.facts.action,
             outcome=self.verdict.outcome,
             reasons=tuple(dict.fromkeys(self._reasons())),
-            determining=tuple(sorted(self._determining)),
-            suppressed=tuple(suppressed),
+            determining=tuple(sorted(self.determining)),
+            suppressed=tuple(sorted(self.verdict.suppressed, key=lambda s: (s.rule, s.by))),
             violated=tuple(sorted(self.verdict.violated)),
-            requires=tuple(
-                dict.fromkeys(
-                    r for rule, _ in counting for _, r in self._requirements.get(rule.name, ())
-                )
-            ),
+            requires=tuple(dict.fromkeys(asked)),
             obligations=obligations(counting),
             values=assignments(counting, self.program.schema.decisions),
             program=self.program.digest,
@@ -151,17 +148,18 @@ class _Case:
             firings=tuple(self.model.firings),
         )
 
-    @cached_property
-    def _requirements(self) -> Mapping[str, list[tuple[Firing, Requirement]]]:
+    def _required(self) -> Mapping[str, list[tuple[Firing, Requirement]]]:
+        asking = [(rule, f) for rule, f in self.fired if isinstance(rule.head, RequireApproval)]
+        if not asking:
+            return {}
         approvals = Approvals(self.model.facts, self.program.schema)
         return {
             rule.name: [(f, requirement(rule, rule.head, f, approvals)) for f in firings]
-            for rule, firings in self.fired
+            for rule, firings in asking
             if isinstance(rule.head, RequireApproval)
         }
 
-    @cached_property
-    def verdict(self) -> Verdict:
+    def _judged(self) -> Verdict:
         return authorize(
             {
                 rule.name: Fired(self._says(rule), rule.overrides)
@@ -182,12 +180,11 @@ class _Case:
             case Deny():
                 return Says.DENY
             case RequireApproval():
-                granted = all(r.granted for _, r in self._requirements[rule.name])
+                granted = all(r.granted for _, r in self.requirements[rule.name])
                 return Says.ALLOW if granted else Says.ASK
             case _:
                 return Says.NOTHING
 
-    @property
     def _determining(self) -> frozenset[str]:
         """The rules at the deciding level: invariants where they turned the outcome, else both."""
         if self.verdict.outcome is not self.verdict.ruled:
@@ -196,7 +193,7 @@ class _Case:
 
     def _reasons(self) -> Iterator[Reason]:
         for rule, firings in self.fired:
-            if rule.name in self._determining:
+            if rule.name in self.determining:
                 for firing in firings:
                     yield from self._reason(rule, firing)
         if self.verdict.ruled is Outcome.DENY and not self.verdict.deciding:
@@ -206,7 +203,7 @@ class _Case:
     def _reason(self, rule: Rule, firing: Firing) -> Iterator[Reason]:
         asked = None
         if isinstance(rule.head, RequireApproval):
-            asked = next(r for f, r in self._requirements[rule.name] if f is firing)
+            asked = next(r for f, r in self.requirements[rule.name] if f is firing)
             if asked.granted and self.verdict.ruled is Outcome.NEEDS_APPROVAL:
                 return
         if rule.message is None:

@@ -10,7 +10,7 @@ from policylang.decide.secrets import Secrets
 from policylang.decide.wording import MISSING_WORD, SECRET_WORD, bare, said
 from policylang.evaluate.calculate import value_of
 from policylang.evaluate.interpret import solutions
-from policylang.evaluate.model import Model
+from policylang.evaluate.model import Model, extended
 from policylang.facts.types import DURATION, STRING
 from policylang.facts.values import Value
 from policylang.semantics.program import (
@@ -39,12 +39,24 @@ def fill(
     def shown(blank: Blank) -> str:
         if secrets.hides(blank.value, rule, *blank.reads):
             return SECRET_WORD
-        found = next(solutions(blank.reads, bindings, model), None)
-        if found is None:
+        values = _read(blank, bindings, model)
+        if values is None:
             return MISSING_WORD
-        return said(value_of(blank.value, found.bindings), blank.value.type)
+        return said(value_of(blank.value, values), blank.value.type)
 
     return "".join(part if isinstance(part, str) else shown(part) for part in message.parts)
+
+
+def _read(blank: Blank, bindings: Mapping[str, Value], model: Model) -> Mapping[str, Value] | None:
+    """The values that a blank may speak of; `None` where one of its reads matches nothing."""
+    if len(blank.reads) > 1:
+        found = next(solutions(blank.reads, bindings, model), None)
+        return None if found is None else found.bindings
+    # A message has one path in nearly every blank: that needs no search.
+    for read in blank.reads:
+        rows = model.matching(read, bindings)
+        return next(filter(None, (extended(read, row, bindings) for row in rows)), None)
+    return bindings
 
 
 def default_sentence(rule: Rule, action: str, requirement: Requirement | None = None) -> str:

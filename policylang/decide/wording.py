@@ -16,7 +16,16 @@ from typing import Final, TypeAlias
 from policylang.evaluate.calculate import conform
 from policylang.evaluate.exact import CalculationFailure
 from policylang.facts.order import value_key
-from policylang.facts.types import STRING, EnumType, ListType, RecordType, SetType, Type, base
+from policylang.facts.types import (
+    STRING,
+    DecimalType,
+    EnumType,
+    ListType,
+    RecordType,
+    SetType,
+    Type,
+    base,
+)
 from policylang.facts.values import Missing, Record, Value
 
 MISSING_WORD: Final = "(missing)"
@@ -95,6 +104,12 @@ def _record(value: Record, type_: Type, writer: Writer) -> str:
 
 def number(value: int | Decimal, type_: Type) -> str:
     """A number with the places of its type, without exponent or grouping."""
+    if isinstance(type_, DecimalType) and isinstance(value, Decimal):
+        text = str(
+            value
+        )  # As it stands where it has the places of its type, as it nearly always does.
+        if len(text.partition(".")[2]) == type_.scale and "E" not in text:
+            return text
     held = conform(value, type_)
     exact = held if isinstance(held, int | Decimal) else value
     # Python refuses to print an int of thousands of digits; a Decimal of any length it prints.
