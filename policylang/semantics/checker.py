@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from policylang.diagnostics import Diagnostic, Label, has_errors, in_source_order
+from policylang.errors import InternalError
 from policylang.facts.schema import Schema
 from policylang.semantics import codes
 from policylang.semantics.definitions import Definitions, lower_definitions
@@ -76,9 +77,11 @@ def check(
 ) -> CheckResult:
     """Check the modules of a bundle, and those that they use and `load` finds.
 
+    Raises `InternalError` where a statement would be dropped without an error.
+
     `params` overrides values of params, by qualified name or by a bare one that only one module
     declares, in the forms of requests. `lost` are the names that statements with broken syntax would
-    have declared (`ParseResult.lost`): they are not reported as unknown. Without `lints` only errors are
+    have declared (`ParseResult.lost`): they are not reported as unknown, and there is no program. Without `lints` only errors are
     looked for, as where statements are missing, so that much would seem to be unused.
     """
     everything = resolve_modules(modules, load)
@@ -97,11 +100,27 @@ def check(
         for module in names.modules.values()
         for scenario in Scenarios(world, domains, module).all()
     )
-    if lints and not has_errors(problems):
+    is_whole = not lost and not has_errors(problems)
+    if is_whole:
+        _nothing_is_dropped(world, program)
+    if is_whole and lints:
         given = frozenset(m.header.name.text for m in modules if m.header is not None)
         problems.extend(run_lints(LintedBundle(world, program, given)))
     found = in_source_order(problems)
-    return CheckResult(None if has_errors(found) else program, found, distinct, scenarios)
+    return CheckResult(program if is_whole else None, found, distinct, scenarios)
+
+
+def _nothing_is_dropped(world: World, program: Program) -> None:
+    """INVARIANT: without an error every statement is in the program; a rule lost unsaid could allow."""
+    named = {rule.name for rule in program.rules}
+    for module in world.names.modules.values():
+        for symbol in module.rules.values():
+            if symbol.name not in named:
+                raise InternalError(f"the rule {symbol.name} was dropped without an error")
+        for name, clauses in module.definitions.items():
+            for number in range(1, len(clauses) + 1):
+                if f"{module.name}.{name}/{number}" not in named:
+                    raise InternalError(f"a clause of {module.name}.{name} was dropped")
 
 
 def _distinct(

@@ -30,7 +30,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from policylang.diagnostics import Span
 from policylang.facts.schema import RelationKind, Schema, Source
@@ -195,6 +195,8 @@ class Bind:
 @dataclass(frozen=True, slots=True)
 class Test:
     """A condition on bound variables: an expression of type Bool that has to be true."""
+
+    __test__: ClassVar[bool] = False  # pytest would take it for a test by its name
 
     condition: Expression
     origin: Origin

@@ -313,7 +313,8 @@ def _report_override(world: World, name: str, meant: list[Param]) -> None:
         hint = "write " + " or ".join(f"`{param.name}`" for param in meant)
         problem, label = f"the param `{name}` is declared by several modules", ""
     else:
-        hint = did_you_mean(name, world.params)
+        bare = [param.rpartition(".")[2] for param in world.params]
+        hint = did_you_mean(name, [*world.params, *bare])
         problem, label = f"no module declares the param `{name}`", ""
     world.problems.append(codes.BAD_PARAM.at(None, problem=problem, label=label, hint=hint))
 
