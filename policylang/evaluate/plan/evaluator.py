@@ -81,6 +81,8 @@ class PlanEvaluator:
         self._reference_names = frozenset(self._reference)
         self._given = self._reference_names | frozenset(program.tables)
         self._plans: dict[tuple[str, frozenset[str]], _Plan] = {}
+        self._usual: dict[str, _Plan] = {}
+        """By action, for requests that add nothing to reference data."""
         self._indexes: dict[Slot, dict[Any, Any]] = {}
         self._rows: dict[str, Sequence[Row]] = {}
         self._settled: dict[frozenset[str], _Settled] = {}
@@ -98,9 +100,10 @@ class PlanEvaluator:
 
     def evaluate(self, facts: FactSet, limits: Limits) -> Evaluation:
         """The firings for one request."""
+        plan = self._usual.get(facts.action)
         try:
-            added = self._reference_names.intersection(facts.rows)
-            plan = self._plans.get((facts.action, added)) or self._plan(facts.action, added, limits)
+            if plan is None or not self._reference_names.isdisjoint(facts.rows):
+                plan = self._plan_for(facts, limits)
             world = started(plan.template, limits)
             hits = plan.compiled.decide(world, facts.rows)
         except TimeLimitError:
@@ -113,6 +116,8 @@ class PlanEvaluator:
             hits = sorted([*hits, *plan.settled], key=_position)
         if world[FAILED] or plan.failed:
             return self._failure({*world[FAILED], *plan.failed}, facts, hits)
+        if len(hits) == 1:
+            return Firings(tuple(hits[0][1]))
         return Firings(tuple(chain.from_iterable([fired for _, fired in hits])))
 
     def evaluate_many(self, batch: Sequence[FactSet], limits: Limits) -> Sequence[Evaluation]:
@@ -123,6 +128,13 @@ class PlanEvaluator:
         """Nothing is held beside memory."""
 
     # --- plans ------------------------------------------------------------------------------------------
+
+    def _plan_for(self, facts: FactSet, limits: Limits) -> _Plan:
+        added = self._reference_names.intersection(facts.rows)
+        plan = self._plan(facts.action, added, limits)
+        if not added:
+            self._usual[facts.action] = plan
+        return plan
 
     def _plan(self, action: str, added: frozenset[str], limits: Limits) -> _Plan:
         with self._lock:

@@ -456,7 +456,7 @@ class Coder:
             return tests
         inputs = sorted(set(body_variables(body)) & place.names.keys())
         parameters = [place.names[name] for name in inputs]
-        coder = self._inside()
+        coder = self._inside(place)
         held: Statements = [tree.give(tree.constant(True))]
         fallible = any(map(can_fail, body))
         failed: Statements = [tree.assign("failed", tree.constant(True))]
@@ -539,8 +539,10 @@ class Coder:
                 conditions.append(tree.negated(missing))
         return conditions, bound
 
-    def _inside(self) -> Coder:
-        coder = Coder(self.functions, repeated=True, recursive=self.recursive)
+    def _inside(self, place: Place) -> Coder:
+        """The coder of a function that is called at a place: again and again where that is in a loop."""
+        repeated = self._repeated or place.loops > 0
+        coder = Coder(self.functions, repeated=repeated, recursive=self.recursive)
         coder.used = self.used
         return coder
 
@@ -548,7 +550,7 @@ class Coder:
         """Code for the value of an aggregate: MISSING where there is none, None where it fails."""
         inputs = sorted({*reads(literal, place.names.keys())})
         parameters = [place.names[name] for name in inputs]
-        coder = self._inside()
+        coder = self._inside(place)
         flats = flattened(literal.body, inputs, counted=True)
         distinct = len(flats) > 1 or any(isinstance(x, Each) for x in flats[0])
         failed: Statements = [tree.give(tree.NONE)]
