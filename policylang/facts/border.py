@@ -8,7 +8,6 @@ short way (`express`) where nothing is out of the ordinary, else the whole one (
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
 
 from policylang.facts import codes
@@ -18,6 +17,7 @@ from policylang.facts.express import Express
 from policylang.facts.factset import FactSet
 from policylang.facts.forms import Unfit
 from policylang.facts.json_text import read_json
+from policylang.facts.objects import as_fields
 from policylang.facts.passage import Passage
 from policylang.facts.plans import ActionPlan, Surroundings
 from policylang.facts.reference import ReferenceData
@@ -83,8 +83,8 @@ class Border:
     def validate(self, request: object) -> FactSet | Rejection:
         """The facts of a request, or everything that is wrong with it.
 
-        `request` is JSON text (str or bytes) or the mapping it stands for, in the form of a request. Nothing that
-        is in it raises, and the time is linear in its size.
+        `request` is JSON text (str or bytes), the mapping it stands for, or a model or dataclass with its fields,
+        in the form of a request. Nothing that is in it raises, and the time is linear in its size.
         """
         if isinstance(request, str | bytes | bytearray | memoryview):
             try:
@@ -92,9 +92,9 @@ class Border:
             except Unfit as unfit:
                 return not_a_request(unfit.code, unfit.detail)
         if type(request) is not dict:
-            if not isinstance(request, Mapping):
-                return not_a_request(codes.BAD_SHAPE, "", received=shown(request))
-            request = dict(request)
+            received, request = request, as_fields(request)
+            if not isinstance(request, dict):
+                return not_a_request(codes.BAD_SHAPE, "", received=shown(received))
         asked = request.get("action")
         prepared = self._actions.prepared(asked) if type(asked) is str else None
         if prepared is None:

@@ -17,7 +17,10 @@ def as_fields(given: Any) -> Any:
     if type(given) is dict:
         return given
     if isinstance(given, BaseModel):
-        return {name: as_value(getattr(given, name)) for name in type(given).model_fields}
+        return {
+            info.serialization_alias or info.alias or name: as_value(getattr(given, name))
+            for name, info in type(given).model_fields.items()
+        }
     if dataclasses.is_dataclass(given) and not isinstance(given, type):
         return {f.name: as_value(getattr(given, f.name)) for f in dataclasses.fields(given)}
     if isinstance(given, tuple) and hasattr(given, "_fields"):

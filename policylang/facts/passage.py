@@ -112,7 +112,8 @@ class Passage:
         agent = request.get("agent")
         if agent is not None:
             self._fact("agent", agent, "/agent")
-        if type(facts) is dict or isinstance(facts, Mapping):
+        facts = as_fields(facts)
+        if isinstance(facts, dict):
             for name, given in facts.items():
                 self._fact(name, given, "/facts/")
         else:
