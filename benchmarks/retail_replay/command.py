@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from policylang import load
-from policylang.bundle.evaluators import EvaluatorName
+from policylang import Bundle, load
 
 from .conversations import recorded_runs, right_actions
 from .records import Records
@@ -42,9 +41,8 @@ class Clock:
         return verdict
 
 
-def by_policy(path: Path, evaluator: EvaluatorName = "auto") -> Decide:
-    """Decide with the policy at `path`. Raises what `policylang.load` raises."""
-    bundle = load(path, evaluator=evaluator)
+def by_policy(bundle: Bundle) -> Decide:
+    """Decide with a loaded policy."""
 
     def decide(request: Mapping[str, Any]) -> Verdict:
         decision = bundle.decide(dict(request))
@@ -77,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not (asked.data / "db.json").is_file():
         print("skipped: the recorded data is not here (--data names its folder)")
         return 0
-    report = measure(asked.data, by_policy(asked.policy, asked.evaluator))
+    with load(asked.policy, evaluator=asked.evaluator) as bundle:
+        report = measure(asked.data, by_policy(bundle))
     print(json.dumps(report.as_json(), indent=2) if asked.json else text(report))
     right = report.right.writes.permitted >= PERMITTED
     return 0 if right and report.agreeing == report.recorded else 1

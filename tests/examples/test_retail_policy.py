@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,15 +15,17 @@ from benchmarks.retail_replay.command import DATA, PERMITTED, POLICY, by_policy
 from benchmarks.retail_replay.conversations import recorded_runs, right_actions
 from benchmarks.retail_replay.records import Records
 from benchmarks.retail_replay.replay import Decide, Decided, Verdict, replay_all
+from policylang import load
 from tests.examples import retail_oracle, retail_shop
 
 REQUESTS = 200
 
 
 @pytest.fixture(scope="module", params=["asp", "plan"])
-def decide(request: pytest.FixtureRequest) -> Decide:
+def decide(request: pytest.FixtureRequest) -> Iterator[Decide]:
     """The policy, loaded once for each evaluator."""
-    return by_policy(POLICY, request.param)
+    with load(POLICY, evaluator=request.param) as bundle:
+        yield by_policy(bundle)
 
 
 def _difference(request: Mapping[str, Any], verdict: Verdict) -> list[str]:
