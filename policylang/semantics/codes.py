@@ -135,7 +135,7 @@ DUPLICATE_ARGUMENT = declare(
     "PL0310", "argument given twice", "`{name}` is given twice", label="given again here"
 )
 NOT_CONSTANT = declare(
-    "PL0311", "not a constant", "{what} has to be a constant", label="this depends on the request"
+    "PL0311", "not a constant", "{what} has to be a constant", label="not a constant"
 )
 MANY_ROWS = declare(
     "PL0312",

@@ -41,7 +41,7 @@ from policylang.semantics.names import (
 from policylang.semantics.operations import unify
 from policylang.semantics.params import override_value
 from policylang.semantics.suggest import did_you_mean
-from policylang.semantics.words import plural, shown
+from policylang.semantics.words import a_type, plural, shown
 from policylang.semantics.world import World
 from policylang.syntax import tree
 
@@ -101,6 +101,20 @@ def declare_relations(world: World, domains: Domains, overrides: Mapping[str, ob
         if relation.kind in (RelationKind.FACT, RelationKind.ACTION, RelationKind.GROUP):
             for items in unfolded(relation):
                 world.relations[items.name] = items
+                _check_columns(world, items)
+
+
+def _check_columns(world: World, items: Relation) -> None:
+    """A record may not have a field called as the position, the outer list, or the fact itself."""
+    names = [column.name for column in items.columns]
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    root = items.bare_name.partition(".")[0]
+    symbol = world.names.modules[items.module].values.get(root) if items.module else None
+    if twice is None or symbol is None or symbol.span is None or symbol.kind is Kind.GROUP:
+        return
+    problem = f"the rows of `{items.bare_name}` would have two columns called `{twice}`"
+    label = "the position, the outer list and the key of the row are columns too"
+    world.problems.append(codes.BAD_TYPE.at(symbol.span, problem=problem, label=label))
 
 
 def _declare(world: World, domains: Domains, module: ModuleNames, symbol: Symbol) -> None:
@@ -227,13 +241,28 @@ def _row(
     constants = domains.constants(module)
     values: list[Value | Missing] = []
     for cell, column in zip(row.cells, relation.columns, strict=True):
-        if isinstance(cell, tree.Wildcard | tree.PresenceMark) and column.optional:
+        if isinstance(cell, tree.Wildcard):
+            if not column.optional:
+                _report_missing_cell(world, cell, column)
+                return None
             values.append(MISSING)
             continue
         value = constants.in_domain(cell, column.domain)
         if value is not None:
             values.append(value)
     return tuple(values) if len(values) == len(relation.columns) else None
+
+
+def _report_missing_cell(world: World, cell: tree.Wildcard, column: Field) -> None:
+    world.problems.append(
+        codes.TYPE_MISMATCH.at(
+            cell.span,
+            what="`_`",
+            found="a missing value",
+            wanted=a_type(column.domain.type),
+            hint=f"only a column with a `?` may lack a value: `{column.name}: {column.domain.type}?`",
+        )
+    )
 
 
 def _check_keys(

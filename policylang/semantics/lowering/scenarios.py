@@ -256,8 +256,6 @@ class Scenarios:
                 return written.member.text
             case tree.Call() if written.callee.text in ("ip", "cidr") and written.arguments:
                 return self._value(written.arguments[0].value, None, strict=strict)
-            case tree.PresenceMark() if not written.present:
-                return None
             case _ if isinstance(written, SIMPLE):
                 return _in_request(written)
             case _:
