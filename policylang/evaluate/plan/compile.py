@@ -13,8 +13,9 @@ from policylang.evaluate.plan import runtime, tree
 from policylang.evaluate.plan.bodies import UnplannableError, can_fail, flattened
 from policylang.evaluate.plan.components import components
 from policylang.evaluate.plan.expressions import Constants
-from policylang.evaluate.plan.functions import Coder, Ends, Functions, Place
+from policylang.evaluate.plan.functions import Coder
 from policylang.evaluate.plan.guards import Guards
+from policylang.evaluate.plan.places import Ends, Functions, Place
 from policylang.evaluate.plan.runtime import Growing
 from policylang.evaluate.plan.tree import Statements
 from policylang.evaluate.plan.world import FAILED, Layout, SlotKind

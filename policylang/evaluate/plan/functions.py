@@ -9,25 +9,26 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 
 from policylang.errors import InternalError
 from policylang.evaluate.plan import tree
+from policylang.evaluate.plan.aggregates import aggregate
 from policylang.evaluate.plan.bodies import (
     UnplannableError,
     bound_by,
     can_fail,
-    expression_can_fail,
     flattened,
     reads,
 )
-from policylang.evaluate.plan.expressions import Constants, Expressions
+from policylang.evaluate.plan.conditions import condition
+from policylang.evaluate.plan.expressions import Expressions
+from policylang.evaluate.plan.places import Ends, Functions, Place
 from policylang.evaluate.plan.refusals import MOST_LOOPS
 from policylang.evaluate.plan.tails import in_order, tail_function
 from policylang.evaluate.plan.tree import Statements
-from policylang.evaluate.plan.world import STEPS, Layout, SlotKind
+from policylang.evaluate.plan.world import STEPS, SlotKind
 from policylang.evaluate.scopes import body_variables
 from policylang.semantics.program import (
     ABSENT,
@@ -45,48 +46,6 @@ from policylang.semantics.program import (
     Test,
     Variable,
 )
-
-Names: TypeAlias = Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where code is being made: what is known, how many loops are around it, what it matched."""
-
-    names: Names
-    loops: int = 0
-    matched: Mapping[int, ast.expr] = field(default_factory=dict)
-
-    def knowing(self, names: Mapping[str, str]) -> Place:
-        """The place where more variables are known."""
-        return replace(self, names={**self.names, **names})
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """What code does with an instance that holds, and with one that fails."""
-
-    holds: Callable[[Place], Statements]
-    fails: Callable[[], Statements]
-
-
-class Functions:
-    """The functions of one module of code; `pending` are those that others call."""
-
-    def __init__(self, layout: Layout, constants: Constants) -> None:
-        self.layout = layout
-        self.constants = constants
-        self.made: Statements = []
-        self._count = 0
-
-    def fresh(self, prefix: str) -> str:
-        """An identifier that nothing else has."""
-        self._count += 1
-        return f"{prefix}_{self._count}"
-
-    def add(self, name: str, parameters: Sequence[str], doc: str, body: Statements) -> None:
-        """A finished function."""
-        self.made.append(tree.function(name, ["w", *parameters], doc, body))
 
 
 class Coder:
@@ -159,12 +118,13 @@ class Coder:
     def _match_rank(self, literal: Match, place: Place) -> tuple[int, int]:
         if self.layout.is_single(literal.name):
             return 1, 0
-        known = self._known(literal, place)
+        known = self.known(literal, place)
         if self.layout.is_derived(literal.name) and len(known) == len(literal.arguments):
             return 2, 0
         return (6, -len(known)) if known else (8, 0)
 
-    def _known(self, literal: Match, place: Place) -> list[int]:
+    def known(self, literal: Match, place: Place) -> list[int]:
+        """The positions of a match whose values are known."""
         return [
             position
             for position, argument in enumerate(literal.arguments)
@@ -220,9 +180,9 @@ class Coder:
         name = literal.name
         if self.layout.is_single(name):
             return self._single(position, literal, place, then)
-        known = self._known(literal, place)
+        known = self.known(literal, place)
         if self.layout.is_derived(name) and len(known) == len(literal.arguments):
-            atom = tree.pair(self._argument(a, place) for a in literal.arguments)
+            atom = tree.pair(self.argument(a, place) for a in literal.arguments)
             reached = replace(self._matching(position, name, atom, place), loops=place.loops)
             seen = tree.name(self.slot(SlotKind.SEEN, name))
             return [tree.when(tree.compare(atom, ast.In(), seen), then(reached))]
@@ -271,7 +231,7 @@ class Coder:
         """The statements that make an index ready, and what it finds."""
         slot = self.slot(SlotKind.INDEX, literal.name, tuple(known))
         number = self.layout.number(SlotKind.INDEX, literal.name, tuple(known))
-        keys = [self._argument(literal.arguments[position], place) for position in known]
+        keys = [self.argument(literal.arguments[position], place) for position in known]
         key = keys[0] if len(keys) == 1 else tree.pair(keys)
         ready: Statements = []
         if not self.layout.is_ready(literal.name) and literal.name not in self.recursive:
@@ -345,7 +305,7 @@ class Coder:
             elif isinstance(argument, Constant) or (
                 isinstance(argument, Variable) and argument.name in place.names
             ):
-                compared.append(tree.compare(column, ast.Eq(), self._argument(argument, place)))
+                compared.append(tree.compare(column, ast.Eq(), self.argument(argument, place)))
             elif isinstance(argument, Variable):
                 if self.used[argument.name] < 2:
                     compared.append(tree.negated(missing))
@@ -373,7 +333,8 @@ class Coder:
         plain = "".join(c if c.isascii() and c.isalnum() else "_" for c in variable.name)
         return self.functions.fresh(f"v_{plain.strip('_').lower()}")
 
-    def _argument(self, argument: Argument, place: Place) -> ast.expr:
+    def argument(self, argument: Argument, place: Place) -> ast.expr:
+        """The code of a constant or of a variable that is known."""
         if isinstance(argument, Constant):
             return self.functions.constants.of(argument.value)
         if isinstance(argument, Variable):
@@ -412,7 +373,7 @@ class Coder:
             elif isinstance(argument, Variable) and argument.name not in place.names:
                 bound[argument.name] = identifier
             elif isinstance(argument, Variable | Constant):
-                value = self._argument(argument, place)
+                value = self.argument(argument, place)
                 compared.append(tree.compare(tree.name(identifier), ast.Eq(), value))
         rest = then(place.knowing(bound))
         return [tree.when(tree.all_of(compared), rest)] if compared else rest
@@ -451,12 +412,12 @@ class Coder:
 
     def holding(self, body: Body, place: Place, kind: str) -> ast.expr:
         """Code for whether a body has an instance: True, False, or None where none holds and one fails."""
-        tests = self._condition(body, place)
+        tests = condition(self, body, place)
         if tests is not None:
             return tests
         inputs = sorted(set(body_variables(body)) & place.names.keys())
         parameters = [place.names[name] for name in inputs]
-        coder = self._inside(place)
+        coder = self.inside(place)
         held: Statements = [tree.give(tree.constant(True))]
         fallible = any(map(can_fail, body))
         failed: Statements = [tree.assign("failed", tree.constant(True))]
@@ -477,69 +438,7 @@ class Coder:
         )
         return tree.call(name, tree.name("w"), *map(tree.name, parameters))
 
-    def _condition(self, body: Body, place: Place) -> ast.expr | None:
-        """A condition, where a body is nothing but tests, single rows and atoms that are looked up."""
-        conditions: list[ast.expr] = []
-        waiting = list(body)
-        while waiting:
-            around = {*place.names, *bound_by(tuple(waiting))}
-            for literal in waiting:
-                if not can_fail(literal) and reads(literal, around) <= place.names.keys():
-                    found = self._condition_of(literal, place)
-                    if found is not None:
-                        break
-            else:
-                return None
-            waiting.remove(literal)
-            more, bound = found
-            conditions += more
-            place = place.knowing(bound)
-        return tree.all_of(conditions)
-
-    def _condition_of(
-        self, literal: Literal, place: Place
-    ) -> tuple[list[ast.expr], dict[str, str]] | None:
-        match literal:
-            case Test():
-                code = self.expressions.inline(literal.condition, place.names)
-                return None if code is None else ([code], {})
-            case Match() if self.layout.is_single(literal.name) and literal.source is None:
-                return self._single_condition(literal, place)
-            case Match() if self.layout.is_derived(literal.name):
-                if len(self._known(literal, place)) < len(literal.arguments):
-                    return None
-                atom = tree.pair(self._argument(a, place) for a in literal.arguments)
-                seen = tree.name(self.slot(SlotKind.SEEN, literal.name))
-                return [tree.compare(atom, ast.In(), seen)], {}
-            case _:
-                return None
-
-    def _single_condition(
-        self, literal: Match, place: Place
-    ) -> tuple[list[ast.expr], dict[str, str]]:
-        one = tree.name(self.slot(SlotKind.ONE, literal.name))
-        conditions = [tree.negated(tree.is_none(one))]
-        bound: dict[str, str] = {}
-        for position, argument in enumerate(literal.arguments):
-            column = tree.item(one, position)
-            missing = tree.compare(column, ast.Is(), tree.name("MISSING"))
-            if argument is ABSENT:
-                conditions.append(missing)
-            elif isinstance(argument, Constant):
-                conditions.append(tree.compare(column, ast.Eq(), self._argument(argument, place)))
-            elif isinstance(argument, Variable):
-                known = {**place.names, **bound}.get(argument.name)
-                if known is not None:
-                    conditions.append(tree.compare(column, ast.Eq(), tree.name(known)))
-                else:
-                    bound[argument.name] = self.identifier(argument)
-                    kept = ast.NamedExpr(ast.Name(bound[argument.name], ast.Store()), column)
-                    conditions.append(tree.compare(kept, ast.IsNot(), tree.name("MISSING")))
-            elif argument is PRESENT:
-                conditions.append(tree.negated(missing))
-        return conditions, bound
-
-    def _inside(self, place: Place) -> Coder:
+    def inside(self, place: Place) -> Coder:
         """The coder of a function that is called at a place: again and again where that is in a loop."""
         repeated = self._repeated or place.loops > 0
         coder = Coder(self.functions, repeated=repeated, recursive=self.recursive)
@@ -548,66 +447,7 @@ class Coder:
 
     def aggregated(self, literal: Aggregate, place: Place) -> ast.expr:
         """Code for the value of an aggregate: MISSING where there is none, None where it fails."""
-        inputs = sorted({*reads(literal, place.names.keys())})
-        parameters = [place.names[name] for name in inputs]
-        coder = self._inside(place)
-        flats = flattened(literal.body, inputs, counted=True)
-        distinct = len(flats) > 1 or any(isinstance(x, Each) for x in flats[0])
-        failed: Statements = [tree.give(tree.NONE)]
-        inner = Place({name: place.names[name] for name in inputs})
-        coded: Statements = []
-        for flat in flats:
-            ends = Ends(coder.counting(literal, flat, distinct), lambda: failed)
-            coded += coder.instances(flat, inner, ends)
-        name = self.functions.fresh(literal.kind.value)
-        if literal.value is not None and expression_can_fail(literal.value):
-            coded = [tree.attempt(coded, "FAILS", failed, [])]
-        start, last = self._collected(literal, distinct)
-        self.functions.add(name, parameters, "", [*coder.prologue(), *start, *coded, *last])
-        return tree.call(name, tree.name("w"), *map(tree.name, parameters))
-
-    def _collected(self, literal: Aggregate, distinct: bool) -> tuple[Statements, Statements]:
-        start: Statements = []
-        if distinct:
-            start.append(tree.assign("distinct", tree.call("set")))
-        if literal.value is None:
-            start.append(tree.assign("count", tree.constant(0)))
-            return start, [tree.give(tree.name("count"))]
-        start.append(tree.assign("values", ast.List([], ast.Load())))
-        over = self.functions.constants.named(literal, "aggregate")
-        return start, [tree.give(tree.call("total", over, tree.name("values")))]
-
-    def counting(
-        self, literal: Aggregate, flat: Body, distinct: bool
-    ) -> Callable[[Place], Statements]:
-        """What an aggregate does with each match of its body."""
-
-        def count(place: Place) -> Statements:
-            counted: Statements
-            if literal.value is None:
-                one = ast.Name("count", ast.Store())
-                counted = [ast.AugAssign(one, ast.Add(), tree.constant(1))]
-            else:
-                value = self.expressions.quick(literal.value, place.names, shown=True)
-                if value is None:
-                    value = self.expressions.checked(literal.value, place.names)
-                counted = [tree.do(tree.method(tree.name("values"), "append", value))]
-            if not distinct:
-                return counted
-            add = tree.do(tree.method(tree.name("distinct"), "add", tree.name("key")))
-            new = tree.compare(tree.name("key"), ast.NotIn(), tree.name("distinct"))
-            key = self._identity(literal, flat, place)
-            return [tree.assign("key", key), tree.when(new, [add, *counted])]
-
-        return count
-
-    def _identity(self, literal: Aggregate, flat: Body, place: Place) -> ast.expr:
-        own = [
-            tree.name(place.names[v.name]) if place.names.get(v.name) else tree.NONE
-            for v in literal.locals
-        ]
-        entries = [place.matched[i] for i, each in enumerate(flat) if isinstance(each, Match)]
-        return tree.pair([*own, *entries])
+        return aggregate(self, literal, place)
 
     # --- what can fail ------------------------------------------------------------------------------------
 

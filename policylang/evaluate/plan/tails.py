@@ -28,7 +28,8 @@ from policylang.semantics.program import (
 )
 
 if TYPE_CHECKING:
-    from policylang.evaluate.plan.functions import Coder, Place
+    from policylang.evaluate.plan.functions import Coder
+    from policylang.evaluate.plan.places import Place
 
 
 def is_failure(value: ast.expr) -> ast.expr:
