@@ -10,7 +10,7 @@ from typing import Any
 from . import tools
 from .conversations import Answer, Call, Conversation
 from .records import CENT, Records, exact_json
-from .request import METHODS, Session, build
+from .request import METHODS, Earlier, build
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +56,17 @@ def replay(conversation: Conversation, records: Records, decide: Decide) -> Iter
     The records follow what was done, whatever was decided: a recorded run shows the world in which
     its calls were made.
     """
-    records, session = records.fresh(), Session()
+    records, earlier = records.fresh(), Earlier()
     if conversation.identified is not None:
-        session.found("name_and_zip", conversation.identified)
+        earlier.found("name_and_zip", conversation.identified)
     for call in conversation.calls:
-        request = build(records, session, call)
+        request = build(records, earlier, call)
         verdict = decide(request)
         result, done = _make(records, call)
         if call.name in METHODS and done:
-            session.found(METHODS[call.name], result)
+            earlier.found(METHODS[call.name], result)
         if call.name in tools.WRITES:
-            session.executed(call, done)
+            earlier.executed(call, done)
         yield Decided(
             conversation, call, request, verdict, done, _agrees(call.answer, call, result, done)
         )

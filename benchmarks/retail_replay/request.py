@@ -14,8 +14,8 @@ METHODS = {"find_user_id_by_email": "email", "find_user_id_by_name_zip": "name_a
 
 
 @dataclass(slots=True)
-class Session:
-    """What one conversation adds to the facts: lookups that found somebody, and earlier calls."""
+class Earlier:
+    """What happened so far in one conversation: lookups that found somebody, and calls."""
 
     lookups: list[dict[str, Any]] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -42,7 +42,7 @@ def timestamp(time: datetime) -> str:
     return time.isoformat().replace("+00:00", "Z")
 
 
-def build(records: Records, session: Session, call: Call) -> dict[str, Any]:
+def build(records: Records, earlier: Earlier, call: Call) -> dict[str, Any]:
     """The request that an enforcement point would make before the call.
 
     The customer's confirmation is taken as given: whether the words of a conversation amount to a yes
@@ -52,9 +52,9 @@ def build(records: Records, session: Session, call: Call) -> dict[str, Any]:
     request: dict[str, Any] = {
         "action": call.name,
         "args": dict(call.arguments),
-        "facts": {"lookup": list(session.lookups)},
+        "facts": {"lookup": list(earlier.lookups)},
         "approvals": [{"by": "customer", "id": "yes", "time": timestamp(call.time)}],
-        "history": list(session.history),
+        "history": list(earlier.history),
         "now": timestamp(call.time),
     }
     if order is not None:
