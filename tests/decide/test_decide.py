@@ -446,7 +446,7 @@ def test_a_secret_value_is_not_shown() -> None:
 # --- laws --------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(cases())
 def test_every_evaluation_has_a_decision(found: Case) -> None:
     """Whatever an evaluator answers, there is one decision; a failure never allows, an allow has a rule."""

@@ -21,7 +21,7 @@ from tests.reference.evaluator import evaluate
 from tests.reference.generator import Case, cases
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(cases())
 def test_facts_and_firings_survive_their_json(found: Case) -> None:
     """Fact sets and firings are equal after writing and reading, and decide alike."""

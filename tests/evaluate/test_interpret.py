@@ -91,7 +91,7 @@ def _agrees(found: Case) -> int:
     return compared
 
 
-@settings(max_examples=120)
+@settings(max_examples=50)
 @given(cases())
 def test_the_solutions_of_a_rule_are_its_firings(found: Case) -> None:
     """Over the finished model, the solutions of each rule's body are the firings of the reference."""

@@ -50,12 +50,12 @@ def _given(step: GivenStep) -> Iterator[tuple[str, Step]]:
     yield "another relation", dataclasses.replace(step, relation=step.relation + "x")
     elsewhere = Given.TABLE if step.given is Given.REQUEST else Given.REQUEST
     yield "another origin", dataclasses.replace(step, given=elsewhere)
-    row = dataclasses.replace(step.row, id=step.row.id + 1000)
+    row = step.row._replace(id=step.row.id + 1000)
     yield "another row", dataclasses.replace(step, row=row)
     for i, value in enumerate(step.row.values):
         if not isinstance(value, Missing):
             changed = (*step.row.values[:i], other(value), *step.row.values[i + 1 :])
-            row = dataclasses.replace(step.row, values=changed)
+            row = step.row._replace(values=changed)
             yield "another value", dataclasses.replace(step, row=row)
 
 

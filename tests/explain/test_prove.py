@@ -105,7 +105,7 @@ def _proved(made: Model) -> None:
             assert step.rule == goal.rule
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(cases())
 def test_every_firing_and_atom_has_a_proof_that_the_checker_accepts(found: Case) -> None:
     """Whatever holds in a finished evaluation is proved, and the checker accepts the proof."""

@@ -84,7 +84,7 @@ def test_a_why_not_has_the_documented_form(name: str, asked: Outcome) -> None:
     PROOF.validate(Writer(made).why_not(why_not(made, "refunds.suspicious", ("c9",))))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(cases())
 def test_every_proof_can_be_written_in_every_way(found: Case) -> None:
     """Whatever is proved, or missed, has a JSON form by the schema, and a text of either voice."""

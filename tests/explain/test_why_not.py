@@ -47,7 +47,7 @@ def marks(answer: WhyNot, rule_name: str) -> dict[str, Mark]:
     return {look.literal.origin.text: look.mark for look in miss.nearest.looks}
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(cases())
 def test_a_rule_that_did_not_fire_misses_something(found: Case) -> None:
     """The nearest instance of a body that does not hold misses at least one literal; of one that does, none."""
