@@ -33,7 +33,9 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         (["--version"], {"click"}),
         (["explain", "PL0101"], {"click"}),
         (["completion", "bash"], {"click"}),
-        (["fmt", "--help"], {"click", "lark"}),
+        (["fmt", "--check", "policylang/cli/project/refunds.policy"], {"click", "lark"}),
+        (["check", "policylang/cli/project"], {"click", "lark", "pydantic"}),
+        (["test", "-q", "policylang/cli/project"], {"click", "lark", "pydantic"}),
     ],
 )
 def test_a_command_loads_only_what_it_needs(arguments: list[str], allowed: set[str]) -> None:

@@ -14,7 +14,6 @@ from policylang.facts.factset import Row
 from policylang.facts.forms import Unfit
 from policylang.facts.objects import as_fields
 from policylang.facts.readers.files import Given, Unreadable, read_json_file, read_lines
-from policylang.facts.readers.tables import open_csv, open_parquet
 from policylang.facts.reference import ReferenceData, ReferenceRelation, hold
 from policylang.facts.refs import references_of
 from policylang.facts.rejection import Problem
@@ -90,8 +89,13 @@ def _opened(relation: Relation, source: RowsGiven) -> Iterator[Given]:
         raise Unreadable("there is no such file")
     match source.path.suffix.lower():
         case ".csv":
+            # DuckDB is imported where a file needs it: loading it takes as long as a small check.
+            from policylang.facts.readers.tables import open_csv
+
             yield from open_csv(source.path, relation.columns)
         case ".parquet":
+            from policylang.facts.readers.tables import open_parquet
+
             yield from open_parquet(source.path)
         case ".json":
             yield from read_json_file(source.path)
