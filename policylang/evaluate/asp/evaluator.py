@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import clingo
@@ -227,7 +228,8 @@ class AspEvaluator:
                 return None
         solver = Compiled(program, part.rules)
         asked = solver.asked({})
-        control = solver.ground(asked, solver.facts(asked.encoding, rows, None))
+        known = solver.facts(asked.encoding, rows, None)
+        control = solver.ground(asked, known, solver.given(rows))
         found = solver.found(control, asked)
         return Fixed(
             firings=tuple((part.rules[i].name, some) for i, some in found.firings.get(0, ())),
@@ -264,7 +266,8 @@ def _found(ready: _Ready, batch: Sequence[FactSet]) -> Found:
         for number, facts in enumerate(batch)
         for fact in compiled.facts(asked.encoding, facts.rows, number if keyed else None)
     )
-    return compiled.found(compiled.ground(asked, facts), asked)
+    given = frozenset[str]().union(*(compiled.given(facts.rows) for facts in batch))
+    return compiled.found(compiled.ground(asked, facts, given), asked)
 
 
 def _moved(values: Sequence[Value | Missing], compiled: Compiled) -> Symbols:
@@ -276,7 +279,7 @@ def _answer(ready: _Ready, found: Found, request: int) -> Evaluation:
     if failures:
         return min(failures, key=lambda failure: ready.places[failure.rule])
     by_rule = {**ready.fixed, **dict(found.firings.get(request, ()))}
-    return Firings(tuple(firing for rule in sorted(by_rule) for firing in by_rule[rule]))
+    return Firings(tuple(chain.from_iterable(by_rule[rule] for rule in sorted(by_rule))))
 
 
 def _table_rows(program: Program) -> dict[str, tuple[Row, ...]]:

@@ -18,6 +18,7 @@ from policylang.evaluate.asp.calls import Asked, functions
 from policylang.evaluate.asp.emit import emit
 from policylang.evaluate.asp.held import Held, Symbols
 from policylang.evaluate.asp.layout import Layout
+from policylang.evaluate.asp.reach import Reach
 from policylang.evaluate.asp.terms import AspProgram
 from policylang.evaluate.asp.values import (
     Encoding,
@@ -57,26 +58,42 @@ class Compiled:
         self.table = Table(program.constants)
         self._rules = rules
         self._functions = functions(program.calls)
+        self._reach = Reach(program)
+        self._before: list[ast.AST] = []
         self._statements: list[ast.AST] = []
         ast.parse_string(emit(program), self._keep)
         self._types = [tuple(v.type for v in rule.variables) for rule in rules]
         self._plain = [all(map(is_written_plainly, types)) for types in self._types]
 
     def _keep(self, statement: ast.AST) -> None:
-        if statement.ast_type is not ast.ASTType.Comment:
-            self._statements.append(statement)
+        match statement.ast_type:
+            case ast.ASTType.Rule:
+                self._statements.append(statement)
+            case ast.ASTType.Program:
+                self._before.append(statement)
+            case _:
+                pass
 
     def asked(self, held: Mapping[str, Held]) -> Asked:
         """The context of one evaluation."""
         return Asked(Encoding(self.table), held, self._functions)
 
-    def ground(self, asked: Asked, facts: Iterable[clingo.Symbol]) -> clingo.Control:
-        """The ground program over these facts."""
+    def given(self, rows: Mapping[str, Sequence[Row]]) -> frozenset[str]:
+        """The predicates that a request with these rows gives facts of."""
+        given = {layout.predicate for name, layout in self.program.inputs.items() if rows.get(name)}
+        return frozenset(given | {self.program.requests})
+
+    def ground(
+        self, asked: Asked, facts: Iterable[clingo.Symbol], given: frozenset[str]
+    ) -> clingo.Control:
+        """The ground program over facts of the given predicates; rules that those cannot reach are left out."""
         messages: list[str] = []
         control = clingo.Control(_OPTIONS, logger=lambda _, text: messages.append(text))
         with ast.ProgramBuilder(control) as builder:
-            for statement in self._statements:
+            for statement in self._before:
                 builder.add(statement)
+            for number in self._reach.of(given):
+                builder.add(self._statements[number])
         with control.backend() as backend:
             for fact in facts:
                 backend.add_rule([backend.add_atom(fact)])

@@ -19,6 +19,7 @@ from policylang.evaluate.asp import evaluator as evaluator_module
 from policylang.evaluate.asp.evaluator import asp_program
 from policylang.evaluate.asp.solve import Compiled
 from policylang.evaluate.firings import FailureKind, Firings
+from policylang.facts.factset import Row
 from tests.evaluate.asp.policies import LIMITS, Policy
 
 AMOUNTS = """
@@ -178,10 +179,11 @@ def test_a_message_of_clingo_is_never_ignored() -> None:
     program = asp_program(policy.program, "m.act")
     compiled = Compiled(program, policy.program.rules)
     asked = compiled.asked({})
-    compiled.ground(asked, [])
-    ast.parse_string("p(X) :- X = 10/0.", compiled._statements.append)
+    everything = compiled.given({name: (Row(0, ()),) for name in program.inputs})
+    compiled.ground(asked, [], everything)
+    ast.parse_string("p(X) :- X = 10/0.", compiled._before.append)
     with pytest.raises(InternalError, match="clingo"):
-        compiled.ground(asked, [])
+        compiled.ground(asked, [], everything)
 
 
 def test_lowering_happens_once_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,8 +244,8 @@ def test_reference_data_enters_no_grounding(monkeypatch: pytest.MonkeyPatch) -> 
     counts = []
     ground = Compiled.ground
 
-    def counted(self: Compiled, asked: Any, facts: Any) -> clingo.Control:
-        control = ground(self, asked, facts)
+    def counted(self: Compiled, asked: Any, facts: Any, given: Any) -> clingo.Control:
+        control = ground(self, asked, facts, given)
         counts.append(sum(1 for _ in control.symbolic_atoms))
         return control
 
@@ -296,6 +298,6 @@ def test_grounding_alone_decides_every_atom() -> None:
     policy = Policy(STRINGS)
     compiled = Compiled(asp_program(policy.program, "m.act"), policy.program.rules)
     asked = compiled.asked({})
-    ast.parse_string("{ fires_m_admin }.", compiled._statements.append)
+    ast.parse_string("{ fires_m_admin }.", compiled._before.append)
     with pytest.raises(InternalError, match="open"):
-        compiled.found(compiled.ground(asked, []), asked)
+        compiled.found(compiled.ground(asked, [], frozenset()), asked)

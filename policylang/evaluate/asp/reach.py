@@ -1,0 +1,42 @@
+"""Which rules can have instances at all, by which relations have rows: the others need not be grounded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from policylang.evaluate.asp.terms import AspAtom, AspProgram, AspRule
+
+_MOST_KEPT: Final = 256
+
+
+class Reach:
+    """The rules of a program that facts of some predicates can reach, found once for each set of those."""
+
+    def __init__(self, program: AspProgram) -> None:
+        self._rules = program.rules
+        self._known: dict[frozenset[str], Sequence[int]] = {}
+
+    def of(self, given: frozenset[str]) -> Sequence[int]:
+        """The numbers of the rules all of whose positive literals can hold over facts of these predicates."""
+        known = self._known.get(given)
+        if known is None:
+            if len(self._known) >= _MOST_KEPT:
+                self._known.clear()
+            known = self._known[given] = self._reached(given)
+        return known
+
+    def _reached(self, given: frozenset[str]) -> Sequence[int]:
+        holds = set(given)
+        reached: set[int] = set()
+        waiting = {i: _positive(rule) for i, rule in enumerate(self._rules)}
+        while new := [i for i, needed in waiting.items() if needed <= holds]:
+            for i in new:
+                reached.add(i)
+                holds.add(self._rules[i].head.predicate)
+                del waiting[i]
+        return sorted(reached)
+
+
+def _positive(rule: AspRule) -> frozenset[str]:
+    return frozenset(x.predicate for x in rule.body if isinstance(x, AspAtom))
