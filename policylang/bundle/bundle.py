@@ -85,6 +85,11 @@ class Bundle:
         return self._parts.reference
 
     @property
+    def border(self) -> Border:
+        """What validates requests."""
+        return self._parts.border
+
+    @property
     def evaluator(self) -> Evaluator:
         """What evaluates requests."""
         return self._parts.evaluator
@@ -117,8 +122,10 @@ class Bundle:
         rows = self._parts.reference.rows
         if isinstance(facts, Rejection):
             return Case(self.program, refuse(self.program, facts), None, rows)
-        evaluation = self._parts.evaluator.evaluate(facts, self._parts.limits)
-        return Case(self.program, self._authorizer.decide(facts, evaluation), facts, rows)
+        evaluator = self._parts.evaluator
+        evaluation = evaluator.evaluate(facts, self._parts.limits)
+        decision = self._authorizer.decide(facts, evaluation)
+        return Case(self.program, decision, facts, rows, evaluator.name)
 
     def refreshed(self, reference: Mapping[str, Given] | None = None) -> Bundle:
         """The same bundle over reference data read again: from their files, or as given here by name.

@@ -23,13 +23,15 @@ class Case:
     """One decided request. Proofs are made when they are asked for.
 
     `facts` are those that rules saw; None where the request was refused before any rule.
-    `reference` are the rows of reference facts that it was decided with.
+    `reference` are the rows of reference facts that it was decided with, `evaluator` is the name and version of
+    what evaluated it (empty where nothing was).
     """
 
     program: Program
     decision: Decision
     facts: FactSet | None
     reference: Mapping[str, tuple[Row, ...]]
+    evaluator: str = ""
 
     @cached_property
     def model(self) -> Model:

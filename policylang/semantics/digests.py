@@ -36,6 +36,7 @@ def module_info(module: tree.Module) -> ModuleInfo:
         version=version.value if version is not None else None,
         digest=hashlib.sha256(_bytes(module.span.source.text)).hexdigest(),
         meaning=meaning_digest(module),
+        source=module.span.source,
     )
 
 

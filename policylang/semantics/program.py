@@ -32,6 +32,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, TypeAlias
 
+from policylang.diagnostics import Source as SourceText
 from policylang.diagnostics import Span
 from policylang.facts.schema import RelationKind, Schema, Source
 from policylang.facts.types import Type
@@ -403,12 +404,14 @@ class ModuleInfo:
     """One module of the program: what traces name.
 
     `digest` is the SHA-256 of its text; `meaning` of its syntax tree without comments and layout.
+    `source` is what was parsed, so that a trace can keep the text beside its digest.
     """
 
     name: str
     version: str | None
     digest: str
     meaning: str
+    source: SourceText | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
