@@ -151,7 +151,7 @@ def refunds(rounds: int) -> dict[str, float]:
             ),
             "of it: facts as atoms": encoded,
             "of it: control, trees, grounding": lambda: compiled.ground(asked, known, given),
-            "of it: firings read": lambda: compiled.found(control, asked),
+            "of it: firings read": lambda: compiled.found(control, asked, given),
             "an empty control": clingo.Control,
         },
     )

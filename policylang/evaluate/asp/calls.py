@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeAlias, assert_never
+from typing import Any, Final, TypeAlias, assert_never
 
 import clingo
 
@@ -21,10 +22,20 @@ from policylang.evaluate.asp.terms import (
     Values,
 )
 from policylang.evaluate.asp.values import ONE_SYMBOL, Encoding
-from policylang.evaluate.calculate import Calculated, aggregate, apply
+from policylang.evaluate.calculate import Calculated, aggregate, apply, worst
 from policylang.evaluate.exact import CalculationFailure
+from policylang.facts.types import (
+    DATE,
+    DATETIME,
+    DURATION,
+    INT,
+    STRING,
+    TIME,
+    DecimalType,
+    base,
+)
 from policylang.facts.values import MISSING, Missing, Value
-from policylang.semantics.program import Apply, Constant, Expression, Variable
+from policylang.semantics.program import Apply, Constant, Expression, Operation, Variable
 
 Answer: TypeAlias = Sequence[clingo.Symbol]
 _Symbols: TypeAlias = tuple[clingo.Symbol, ...]
@@ -92,6 +103,10 @@ def compiled(expression: Expression, parameters: tuple[str, ...]) -> _Expression
         case Variable():
             position = parameters.index(expression.name)
             return lambda values: values[position]
+        case Apply() if _is_plain_comparison(expression):
+            compare = _COMPARISONS[expression.operation]
+            left, right = (compiled(argument, parameters) for argument in expression.arguments)
+            return partial(_compared, compare, left, right)
         case Apply():
             operation, result = expression.operation, expression.type
             types = [argument.type for argument in expression.arguments]
@@ -99,6 +114,37 @@ def compiled(expression: Expression, parameters: tuple[str, ...]) -> _Expression
             return lambda values: apply(operation, types, [part(values) for part in parts], result)
         case _:
             assert_never(expression)
+
+
+_COMPARISONS: Final = {
+    Operation.EQ: operator.eq,
+    Operation.NE: operator.ne,
+    Operation.LT: operator.lt,
+    Operation.LE: operator.le,
+    Operation.GT: operator.gt,
+    Operation.GE: operator.ge,
+}
+_ORDERED_AS_IN_PYTHON: Final = frozenset({INT, STRING, DATE, DATETIME, TIME, DURATION})
+
+
+def _is_plain_comparison(expression: Apply) -> bool:
+    """Whether an operation compares values whose order is Python's own, as most comparisons do."""
+    kinds = [base(argument.type) for argument in expression.arguments]
+    return expression.operation in _COMPARISONS and all(
+        isinstance(kind, DecimalType) or kind in _ORDERED_AS_IN_PYTHON for kind in kinds
+    )
+
+
+def _compared(
+    compare: Callable[[Any, Any], bool],
+    left: _Expression,
+    right: _Expression,
+    values: Sequence[Value | Missing],
+) -> Calculated:
+    a, b = left(values), right(values)
+    if isinstance(a, Missing | CalculationFailure) or isinstance(b, Missing | CalculationFailure):
+        return worst((a, b))
+    return compare(a, b)
 
 
 def _values(expression: _Expression, asked: Asked, *symbols: clingo.Symbol) -> Answer:

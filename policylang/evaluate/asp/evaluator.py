@@ -229,8 +229,9 @@ class AspEvaluator:
         solver = Compiled(program, part.rules)
         asked = solver.asked({})
         known = solver.facts(asked.encoding, rows, None)
-        control = solver.ground(asked, known, solver.given(rows))
-        found = solver.found(control, asked)
+        given = solver.given(rows)
+        control = solver.ground(asked, known, given)
+        found = solver.found(control, asked, given)
         return Fixed(
             firings=tuple((part.rules[i].name, some) for i, some in found.firings.get(0, ())),
             failure=found.failures.get(0),
@@ -267,7 +268,7 @@ def _found(ready: _Ready, batch: Sequence[FactSet]) -> Found:
         for fact in compiled.facts(asked.encoding, facts.rows, number if keyed else None)
     )
     given = frozenset[str]().union(*(compiled.given(facts.rows) for facts in batch))
-    return compiled.found(compiled.ground(asked, facts, given), asked)
+    return compiled.found(compiled.ground(asked, facts, given), asked, given)
 
 
 def _moved(values: Sequence[Value | Missing], compiled: Compiled) -> Symbols:

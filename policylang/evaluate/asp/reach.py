@@ -15,10 +15,17 @@ class Reach:
 
     def __init__(self, program: AspProgram) -> None:
         self._rules = program.rules
-        self._known: dict[frozenset[str], Sequence[int]] = {}
+        self._known: dict[frozenset[str], tuple[Sequence[int], frozenset[str]]] = {}
 
-    def of(self, given: frozenset[str]) -> Sequence[int]:
+    def rules(self, given: frozenset[str]) -> Sequence[int]:
         """The numbers of the rules all of whose positive literals can hold over facts of these predicates."""
+        return self._of(given)[0]
+
+    def heads(self, given: frozenset[str]) -> frozenset[str]:
+        """The predicates that those rules derive."""
+        return self._of(given)[1]
+
+    def _of(self, given: frozenset[str]) -> tuple[Sequence[int], frozenset[str]]:
         known = self._known.get(given)
         if known is None:
             if len(self._known) >= _MOST_KEPT:
@@ -26,7 +33,7 @@ class Reach:
             known = self._known[given] = self._reached(given)
         return known
 
-    def _reached(self, given: frozenset[str]) -> Sequence[int]:
+    def _reached(self, given: frozenset[str]) -> tuple[Sequence[int], frozenset[str]]:
         holds = set(given)
         reached: set[int] = set()
         waiting = {i: _positive(rule) for i, rule in enumerate(self._rules)}
@@ -35,7 +42,7 @@ class Reach:
                 reached.add(i)
                 holds.add(self._rules[i].head.predicate)
                 del waiting[i]
-        return sorted(reached)
+        return sorted(reached), frozenset(self._rules[i].head.predicate for i in reached)
 
 
 def _positive(rule: AspRule) -> frozenset[str]:

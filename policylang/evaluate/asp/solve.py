@@ -92,7 +92,7 @@ class Compiled:
         with ast.ProgramBuilder(control) as builder:
             for statement in self._before:
                 builder.add(statement)
-            for number in self._reach.of(given):
+            for number in self._reach.rules(given):
                 builder.add(self._statements[number])
         with control.backend() as backend:
             for fact in facts:
@@ -121,14 +121,18 @@ class Compiled:
                 arguments = row_symbols(layout, row, encoding)
                 yield clingo.Function(layout.predicate, (*first, *arguments))
 
-    def found(self, control: clingo.Control, asked: Asked) -> Found:
-        """What holds in a ground program."""
+    def found(self, control: clingo.Control, asked: Asked, given: frozenset[str]) -> Found:
+        """What holds in a ground program over facts of the given predicates."""
         firings: dict[int, list[tuple[int, tuple[Firing, ...]]]] = {}
+        reached = self._reach.heads(given)
         for report in self.program.reports:
+            if report.predicate not in reached:
+                continue
             fired = self._fired(control, asked, report.predicate, report.rule, report.width)
             for request, some in fired.items():
                 firings.setdefault(request, []).append((report.rule, some))
-        return Found(firings, self._failures(control, asked))
+        failed = self.program.failures in reached
+        return Found(firings, self._failures(control, asked) if failed else {})
 
     def _fired(
         self, control: clingo.Control, asked: Asked, predicate: str, rule: int, width: int

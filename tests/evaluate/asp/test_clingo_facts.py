@@ -299,5 +299,6 @@ def test_grounding_alone_decides_every_atom() -> None:
     compiled = Compiled(asp_program(policy.program, "m.act"), policy.program.rules)
     asked = compiled.asked({})
     ast.parse_string("{ fires_m_admin }.", compiled._before.append)
+    given = compiled.given({name: (Row(0, ()),) for name in compiled.program.inputs})
     with pytest.raises(InternalError, match="open"):
-        compiled.found(compiled.ground(asked, [], frozenset()), asked)
+        compiled.found(compiled.ground(asked, [], given), asked, given)
