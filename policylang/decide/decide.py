@@ -20,6 +20,7 @@ from policylang.evaluate.firings import Evaluation, Failure, Firing, Firings
 from policylang.evaluate.model import Model, Reference
 from policylang.facts.factset import FactSet
 from policylang.facts.rejection import Rejection
+from policylang.facts.schema import DecisionDeclaration
 from policylang.semantics.program import (
     Allow,
     Deny,
@@ -142,11 +143,16 @@ class _Case:
             violated=tuple(sorted(self.verdict.violated)),
             requires=tuple(dict.fromkeys(asked)),
             obligations=obligations(counting),
-            values=assignments(counting, self.program.schema.decisions),
+            values=assignments(counting, self._wanted()),
             program=self.program.digest,
             modules=self.program.modules,
             firings=tuple(self.model.firings),
         )
+
+    def _wanted(self) -> Mapping[str, DecisionDeclaration]:
+        """The decisions that the request asks for; all where it names none."""
+        declared, asked = self.program.schema.decisions, self.model.facts.asked
+        return {name: declared[name] for name in asked} if asked else declared
 
     def _required(self) -> Mapping[str, list[tuple[Firing, Requirement]]]:
         asking = [(rule, f) for rule, f in self.fired if isinstance(rule.head, RequireApproval)]

@@ -76,14 +76,14 @@ def obligations(fired: Fired) -> tuple[Obligation, ...]:
 def assignments(
     fired: Fired, declared: Mapping[str, DecisionDeclaration]
 ) -> Mapping[str, Assignment]:
-    """The value of every declared decision: the one of highest priority, else the default.
+    """The value of each of these decisions: the one of highest priority, else the default.
 
     Different values of equal highest priority are a conflict: no value. A decision that no rule sets and
     that has no default is left out.
     """
     given: dict[str, list[tuple[int, Value, str]]] = {name: [] for name in declared}
     for rule, firings in fired:
-        if isinstance(rule.head, Assign):
+        if isinstance(rule.head, Assign) and rule.head.decision in given:
             given[rule.head.decision].extend(
                 (rule.head.priority, _assigned(rule, rule.head, firing, declared), rule.name)
                 for firing in firings

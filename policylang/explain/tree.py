@@ -340,13 +340,20 @@ class _Looker:
         if asked is not None and asked.misses and depth > 0:
             children = tuple(near_misses(asked, self.words, depth - 1))
         if look.branches and depth > 0:
-            children = tuple(
-                self._look(inner, None, depth - 1)
-                for branch in look.branches
-                for inner in branch
-                if not _is_quiet(inner)
-            )
+            children = tuple(self._branches(look, depth))
         return Node(self._text(look), _TONES[look.mark], children)
+
+    def _branches(self, look: Look, depth: int) -> Iterator[Node]:
+        """The branches of a failing `or`: one line each, or a group where a branch has several."""
+        shown = [
+            [self._look(inner, None, depth - 1) for inner in branch if not _is_quiet(inner)]
+            for branch in look.branches
+        ]
+        for number, nodes in enumerate(shown):
+            if len(nodes) == 1:
+                yield nodes[0]
+            else:
+                yield Node("or" if number else "either", Tone.FAILS, tuple(nodes))
 
     def _text(self, look: Look) -> str:
         text = look.literal.origin.text
@@ -388,6 +395,8 @@ class _Looker:
         match literal:
             case Match():
                 pattern = self.words.pattern(literal, look.values)
+                if literal.name in self.words.model.program.predicates:
+                    return f"{pattern} does not hold"
                 if look.row is None:
                     return f"no {pattern}"
                 return f"{text}: there is {self.words.atom(literal.name, look.row.values)}"

@@ -316,6 +316,15 @@ def test_a_decision_without_value_and_default_is_left_out() -> None:
     assert simple(decisions=(bare,)).values == {}
 
 
+def test_a_request_may_ask_for_some_values_only() -> None:
+    """Where a request names decisions, the answer has the values of those alone."""
+    other = DecisionDeclaration("m.queue", Domain(STRING), "normal")
+    policy = program([_set("a", 1)], [REFUND], decisions=(NUMBER, other))
+    asked = dataclasses.replace(facts(), asked=("m.queue",))
+    assert list(decided(policy, asked).values) == ["m.queue"]
+    assert set(decided(policy, facts()).values) == {"m.cap", "m.queue"}
+
+
 @pytest.mark.parametrize(
     ("value", "code"),
     [
