@@ -78,12 +78,6 @@ UNKNOWN_DECISION: Final = declare(
 GIVEN_TWICE: Final = declare("PL0628", "given twice", "this is given twice in the request")
 
 UNREADABLE_FILE: Final = declare("PL0640", "unreadable data", "{name} cannot be read: {detail}")
-UNKNOWN_COLUMN: Final = declare(
-    "PL0641", "unknown column", "{name} has a column that is not declared"
-)
-MISSING_COLUMN: Final = declare(
-    "PL0642", "missing column", "{name} lacks a column that is declared"
-)
 BAD_ROW: Final = declare("PL0643", "bad row", "{detail}")
 SOURCE_FAILED: Final = declare(
     "PL0644", "a source of facts failed", "the source {name} failed: {detail}"
