@@ -22,6 +22,8 @@ COMMANDS: Final = {
     "test": "Run the tests that stand in policies.",
     "eval": "Decide requests.",
     "why": "Show the proof of a decision or of an atom, or why there is none.",
+    "schema": "Write declarations as JSON Schema, tools or pydantic models; draft them from data.",
+    "facts": "See how data fits the declarations.",
     "explain": "Show the page of a diagnostic.",
     "completion": "Print the script that completes commands in a shell.",
 }

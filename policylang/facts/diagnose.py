@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from pydantic_core import ErrorDetails, ValidationError
@@ -14,7 +15,7 @@ from pydantic_core import ErrorDetails, ValidationError
 from policylang.errors import InternalError
 from policylang.facts import codes
 from policylang.facts.describe import describe, literal, shown
-from policylang.facts.forms import Unfit, spellings
+from policylang.facts.forms import Reader, Unfit, spellings
 from policylang.facts.normalizers import LONGEST_FORM, NORMALIZERS, misuses
 from policylang.facts.reading import normalizers_of, reader
 from policylang.facts.rejection import Problem, problem
@@ -161,26 +162,34 @@ def _hint(unfit: Unfit, given: object, domain: Domain) -> str | None:
 
 def _helpful_normalizers(given: str, domain: Domain) -> tuple[str, ...]:
     """The fewest normalizers under which the text is one of the domain; empty where none help."""
+    for names, read in _candidates(domain):
+        try:
+            if read(given) is not None:
+                return names
+        except Unfit:
+            continue
+    return ()
+
+
+@lru_cache(maxsize=1024)
+def _candidates(domain: Domain) -> tuple[tuple[tuple[str, ...], Reader], ...]:
+    """What could be declared for a domain besides: one normalizer, or `trim` and one, with its reader."""
     type_ = base(domain.type)
     own = normalizers_of(domain)
     single = [(n,) for n in NORMALIZERS if n != "nulls" and n not in own]
     pairs = [("trim", *names) for names in single if names != ("trim",) and "trim" not in own]
-    for names in [*single, *pairs]:
-        if not any(misuses(names, type_)) and _reads(given, domain, own + names):
-            return names
-    return ()
+    return tuple(
+        (names, reader(_with_normalizers(domain, own + names)))
+        for names in [*single, *pairs]
+        if not any(misuses(own + names, type_))
+    )
 
 
-def _reads(given: str, domain: Domain, names: tuple[str, ...]) -> bool:
+def _with_normalizers(domain: Domain, names: tuple[str, ...]) -> Domain:
     type_ = base(domain.type)
     if isinstance(type_, EnumType):
-        type_ = EnumType(type_.name, type_.members, names)
-        names = ()
-    candidate = Domain(type_, domain.low, domain.high, domain.max_length, names)
-    try:
-        return reader(candidate)(given) is not None
-    except Unfit:
-        return False
+        type_, names = EnumType(type_.name, type_.members, names), ()
+    return Domain(type_, domain.low, domain.high, domain.max_length, names)
 
 
 def _nearest_member(given: str, type_: EnumType) -> str | None:

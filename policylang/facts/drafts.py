@@ -176,8 +176,10 @@ def _one_line(text: str) -> str:
 class Sample:
     """Rows seen so far: whole requests, told by their `action` and `args`, or rows of one fact."""
 
-    def __init__(self, fact: str) -> None:
+    def __init__(self, fact: str, keyword: str = "facts") -> None:
+        """Rows that are no requests are declared by `keyword` as `fact`."""
         self._fact = fact
+        self._keyword = keyword
         self._rows: dict[tuple[str, str], Seen] = {}
         self.rows = 0
         self.skipped = 0
@@ -191,20 +193,20 @@ class Sample:
         if isinstance(row.get("action"), str) and _REQUEST_KEYS & row.keys():
             self._add_request(row)
         else:
-            self._seen("facts", self._fact).add(row)
+            self._seen(self._keyword, self._fact).add_row(row)
 
     def _add_request(self, row: Mapping[str, Any]) -> None:
-        self._seen("action", row["action"]).add(row.get("args") or {})
+        self._seen("action", row["action"]).add_row(row.get("args"))
         if isinstance(row.get("agent"), Mapping):
-            self._seen("fact", "agent").add(_unwrapped(row["agent"]))
+            self._seen("fact", "agent").add_row(_unwrapped(row["agent"]))
         facts = row.get("facts")
         for name, given in facts.items() if isinstance(facts, Mapping) else ():
             if isinstance(given, list):
                 seen = self._seen("facts", str(name))
                 for item in given:
-                    seen.add(_unwrapped(item))
+                    seen.add_row(_unwrapped(item))
             elif given is not None:
-                self._seen("fact", str(name)).add(_unwrapped(given))
+                self._seen("fact", str(name)).add_row(_unwrapped(given))
 
     def _seen(self, keyword: str, name: str) -> Seen:
         return self._rows.setdefault((keyword, name), Seen())

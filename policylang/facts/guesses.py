@@ -38,13 +38,16 @@ MOST_MEMBERS: Final = 12
 
 MOST_PLACES: Final = 18
 _TEXT_TYPES: Final[tuple[Type, ...]] = (DATETIME, DATE, IP, CIDR, DURATION)
-_CONVERTING: Final[tuple[tuple[Type, str], ...]] = (
-    (DATETIME, "utc"),
-    (DATE, "iso_date"),
-    (DATE, "human_date"),
-    (BOOL, "boolean"),
-    (INT, "digits"),
+_CONVERTED: Final = (
+    Domain(DecimalType(2), normalizers=("currency",)),
+    Domain(DecimalType(4), normalizers=("percent",)),
+    Domain(DATETIME, normalizers=("utc",)),
+    Domain(DATE, normalizers=("iso_date",)),
+    Domain(DATE, normalizers=("human_date",)),
+    Domain(BOOL, normalizers=("boolean",)),
+    Domain(INT, normalizers=("digits",)),
 )
+"""The domains that text is tried for, in this order, where it is in no strict form."""
 
 
 @dataclass(slots=True)
@@ -87,6 +90,12 @@ class Seen:
                 self.add_fields(value)
             case _:
                 self.kinds["other"] += 1
+
+    def add_row(self, row: Any) -> None:
+        """Take up one row, whose fields are what is looked at; what is no object has none."""
+        self.rows += 1
+        if isinstance(row, Mapping):
+            self.add_fields(row)
 
     def add_fields(self, row: Mapping[str, Any]) -> None:
         """Take up the fields of an object."""
@@ -205,7 +214,12 @@ def _text(seen: Seen) -> Guess:
     nothing = tuple(text for text in texts if _is_nothing(text))
     words = [text for text in texts if text not in nothing]
     nulls = ("nulls",) if nothing and words else ()
-    found = _converted(words, nulls) or _enum(seen, words, nulls) or _string(seen, words, nulls)
+    found = (
+        _converted(words, nulls)
+        or _enum(seen, words, nulls)
+        or _mostly_converted(seen, words, nulls)
+        or _string(seen, words, nulls)
+    )
     if not nulls:
         return found
     said = f"{found.grounds}; {', '.join(map(repr, nothing[:3]))} stand for nothing"
@@ -220,21 +234,34 @@ def _is_nothing(text: str) -> bool:
 
 def _converted(words: list[str], nulls: tuple[str, ...]) -> Guess | None:
     """A guess for texts that a normalizer makes numbers, dates or truth values."""
-    if not words or any(re.fullmatch(r"0[0-9]+", text) for text in words):
-        # Digits with leading zeros are a name of something: as a number they would be another.
+    if not words or _are_codes(words):
         return None
     scale = max(map(_places, words))
     if all(_reads(text, Domain(DecimalType(max(scale, 2)))) for text in words):
         return Guess(f"Decimal({max(scale, 2)})", "numbers written as text", nulls)
-    money = Domain(DecimalType(2), normalizers=("currency",))
-    for domain, name in [
-        (money, "currency"),
-        (Domain(DecimalType(4), normalizers=("percent",)), "percent"),
-        *((Domain(kind, normalizers=(name,)), name) for kind, name in _CONVERTING),
-    ]:
+    for domain in _CONVERTED:
         if all(_reads(text, domain) for text in words):
             example = next((t for t in words if not _reads(t, Domain(domain.type))), words[0])
-            return Guess(str(domain.type), f"texts like {example!r}", (*nulls, name))
+            names = (*nulls, *domain.normalizers)
+            return Guess(str(domain.type), f"texts like {example!r}", names)
+    return None
+
+
+def _are_codes(words: list[str]) -> bool:
+    """Digits with leading zeros are a name of something: as a number they would be another."""
+    return any(re.fullmatch(r"0[0-9]+", text) for text in words)
+
+
+def _mostly_converted(seen: Seen, words: list[str], nulls: tuple[str, ...]) -> Guess | None:
+    """A guess that fits nearly all texts: the others are what the border is to refuse."""
+    whole = 0 if _are_codes(words) else sum(seen.texts[text] for text in words)
+    for domain in _CONVERTED:
+        others = [text for text in words if not _reads(text, domain)]
+        left_out = sum(seen.texts[text] for text in others)
+        if 0 < left_out * 10 <= whole:
+            examples = ", ".join(map(repr, others[:3]))
+            grounds = f"all but {left_out} of {whole} texts; not {examples}"
+            return Guess(str(domain.type), grounds, (*nulls, *domain.normalizers))
     return None
 
 
@@ -250,7 +277,7 @@ def _enum(seen: Seen, words: list[str], nulls: tuple[str, ...]) -> Guess | None:
         spelled.setdefault(text.strip().lower(), []).append(text)
     often = sum(seen.texts[text] for text in words) >= 3 * len(spelled)
     fits = all(0 < len(name) <= 40 and name.isprintable() for name in spelled)
-    if seen.is_cut or not spelled or len(spelled) > MOST_MEMBERS or not often or not fits:
+    if seen.is_cut or len(spelled) < 2 or len(spelled) > MOST_MEMBERS or not often or not fits:
         return None
     members = tuple(
         (member_name(name), _others(member_name(name), name)) for name in sorted(spelled)

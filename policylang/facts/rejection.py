@@ -169,11 +169,12 @@ def _covers(asked: str, path: str) -> bool:
     if not asked:
         return True
     if "[" not in asked:
-        path = _without_positions(path)
+        path = without_positions(path)
     return path == asked or path.startswith((f"{asked}.", f"{asked}["))
 
 
-def _without_positions(path: str) -> str:
+def without_positions(path: str) -> str:
+    """A path with the positions of rows and elements left out: `linked[3].a` as `linked.a`."""
     parts = path.split("[")
     return parts[0] + "".join(part.partition("]")[2] for part in parts[1:])
 
