@@ -6,6 +6,7 @@ Values of fields declared secret are written as `{"secret": true}`. What is abse
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final, assert_never
 
 from policylang.decide.json import Json, decision_to_json, typed
@@ -26,7 +27,7 @@ from policylang.explain.proof import (
     Takes,
     Uses,
 )
-from policylang.explain.why_not import NearMiss, WhyNot, WhyNotOutcome
+from policylang.explain.why_not import NearMiss, WhyNot, WhyNotOutcome, why_absent
 from policylang.explain.words import Voice, Words
 from policylang.facts.schema import Source
 from policylang.facts.types import Type
@@ -52,13 +53,19 @@ FORM: Final = 1
 SECRET: Final = {"secret": True}
 """What stands for a value that is not to be shown."""
 
+_NOTHING: Final[Mapping[str, Value]] = MappingProxyType({})
+
 
 class Writer:
-    """Writes what was explained over one model as plain dicts, lists, strings, ints and bools."""
+    """Writes what was explained over one model as plain dicts, lists, strings, ints and bools.
 
-    def __init__(self, model: Model, words: Words | None = None) -> None:
+    With `absences`, each negation says what its body comes nearest to.
+    """
+
+    def __init__(self, model: Model, words: Words | None = None, *, absences: bool = False) -> None:
         self.model = model
         self.words = words or Words(model, Voice.PROSE)
+        self.absences = absences
         self._types: dict[str, Mapping[str, Type]] = {}
 
     @property
@@ -134,9 +141,12 @@ class Writer:
             "text": self.words.holding(name, step.atom),
         }
 
-    def _instance(self, rule: Rule, body: Body, instance: Instance) -> dict[str, Any]:
+    def _instance(
+        self, rule: Rule, body: Body, instance: Instance, around: Mapping[str, Value] = _NOTHING
+    ) -> dict[str, Any]:
+        values = {**around, **instance.values}
         premises = [
-            {"text": literal.origin.text, **self._premise(rule, literal, premise)}
+            {"text": literal.origin.text, **self._premise(rule, literal, premise, values)}
             for literal, premise in zip(body, instance.premises, strict=True)
         ]
         return {"values": self._values(rule, instance.values), "premises": premises}
@@ -152,24 +162,31 @@ class Writer:
             if name in types
         }
 
-    def _premise(self, rule: Rule, literal: Literal, premise: Premise) -> dict[str, Any]:
+    def _premise(
+        self, rule: Rule, literal: Literal, premise: Premise, values: Mapping[str, Value]
+    ) -> dict[str, Any]:
         match premise:
             case Uses(step):
                 return {"kind": "uses", "step": step}
             case Computed():
                 return {"kind": "computed"}
             case Absent():
-                return {"kind": "absent"}
+                return {"kind": "absent", **self._absent(rule, literal, values)}
             case Takes(branch, instance):
                 assert isinstance(literal, Or)
-                inner = self._instance(rule, literal.branches[branch], instance)
+                inner = self._instance(rule, literal.branches[branch], instance, values)
                 return {"kind": "branch", "branch": branch, **inner}
             case Ranges(matches):
                 assert isinstance(literal, Aggregate)
-                ranged = [self._instance(rule, literal.body, instance) for instance in matches]
+                ranged = [self._instance(rule, literal.body, match, values) for match in matches]
                 return {"kind": "aggregate", "matches": ranged}
             case _:
                 assert_never(premise)
+
+    def _absent(self, rule: Rule, literal: Literal, values: Mapping[str, Value]) -> dict[str, Any]:
+        if not (self.absences and isinstance(literal, Not)):
+            return {}
+        return {"nearest": self._miss(why_absent(self.model, literal, values, rule.name))}
 
     # --- why-not ---------------------------------------------------------------------------------------
 

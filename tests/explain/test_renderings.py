@@ -90,7 +90,8 @@ def test_every_proof_can_be_written_in_every_way(found: Case) -> None:
     """Whatever is proved, or missed, has a JSON form by the schema, and a text of either voice."""
     for made in models(found):
         proof = prove(made, made.firings[-6:])
-        PROOF.validate(json.loads(canonical(Writer(made).proof(proof))))
+        writer = Writer(made, absences=True)
+        PROOF.validate(json.loads(canonical(writer.proof(proof))))
         answers = [
             why_not(made, name, (None,) * len(p.types))
             for name, p in made.program.predicates.items()
@@ -212,6 +213,19 @@ def test_secrets_are_in_no_rendering() -> None:
         ]
         assert not [text for text in shown if "4111" in text]
     assert "(secret)" in render(explanation_tree(explanation, Words(made)))
+
+
+def test_an_absence_says_on_demand_what_comes_nearest() -> None:
+    """With absences asked for, the JSON of a negation holds the near miss of its body."""
+    made = model(REFUNDS, request(flagged=True))
+    broken = [f for f in made.firings if f.rule == "refunds.pay_a_flagged_customer"]
+    proof = prove(made, broken)
+    premise = Writer(made, absences=True).proof(proof)["steps"][-1]["premises"][-1]
+    assert premise["kind"] == "absent"
+    assert [(x["mark"], x["shown"]) for x in premise["nearest"]["literals"]] == [
+        ("fails", 'approval(by: "board")')
+    ]
+    assert "nearest" not in Writer(made).proof(proof)["steps"][-1]["premises"][-1]
 
 
 # --- pictures ------------------------------------------------------------------------------------------
