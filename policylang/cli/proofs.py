@@ -72,7 +72,9 @@ def about_decision(case: Case, *, atoms: bool = False, absent: bool = False) -> 
     words = _words(case, atoms)
     explanation = case.explanation()
     tree = explanation_tree(explanation, words, absences=absent)
-    return Answer((tree,), partial(Writer(case.model, words).explanation, explanation))
+    return Answer(
+        (tree,), partial(Writer(case.model, words, absences=absent).explanation, explanation)
+    )
 
 
 def about_atom(case: Case, atom: str, *, atoms: bool = False, absent: bool = False) -> Answer:
@@ -82,7 +84,7 @@ def about_atom(case: Case, atom: str, *, atoms: bool = False, absent: bool = Fal
     """
     found = case.why(atom)
     words = _words(case, atoms)
-    writer = Writer(case.model, words)
+    writer = Writer(case.model, words, absences=absent)
     if isinstance(found, Proof):
         trees = proof_trees(found, words, absences=absent)
         return Answer(trees, partial(writer.proof, found))
