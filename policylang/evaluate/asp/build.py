@@ -68,12 +68,13 @@ class Build:
         self.layouts: Mapping[str, Layout] = layouts(part, self.predicates)
         self.components = components(part)
         self.fixed = fixed_predicates(part, access.held) | access.solved
+        self.same_for_all = self.fixed | access.held | program.tables.keys()
         self.numbers = {name: number for number, name in enumerate(self.predicates)}
         self.over: dict[str, str] = {}
 
     def is_fixed(self, name: str) -> bool:
         """Whether a relation or definition is the same for every request."""
-        return name in self.access.held or name in self.fixed
+        return name in self.same_for_all
 
     def call(self, wish: str, spec: CallSpec) -> str:
         """The name of a new call."""

@@ -66,7 +66,7 @@ class _Ready:
     measure: Measure
     bounds: Bounds
     held: Mapping[str, Held]
-    fixed: Mapping[int, tuple[Firing, ...]]
+    settled: Settled
     failure: Failure | None
     places: Mapping[str, int]
 
@@ -86,6 +86,7 @@ class AspEvaluator:
         contained: bool = True,
     ) -> None:
         self._program = program
+        self._positions = {rule.name: i for i, rule in enumerate(program.rules)}
         self._rows = {**_table_rows(program), **reference}
         self._ready: dict[tuple[str, bool], _Ready] = {}
         self._solved: dict[frozenset[str], Fixed] = {}
@@ -204,13 +205,15 @@ class AspEvaluator:
         for name, atoms in fixed.atoms.items():
             known[name] = Held([_moved(atom, compiled) for atom in atoms])
         places = {rule.name: place for place, rule in enumerate(part.rules)}
+        by_place = sorted((places[rule], firings) for rule, firings in fixed.firings)
+        fixed_firings = tuple(chain.from_iterable(firings for _, firings in by_place))
         return _Ready(
             part=part,
             compiled=compiled,
             measure=Measure(self._program, compiled.program),
             bounds=Bounds(compiled.program, known),
             held=known,
-            fixed={places[rule]: firings for rule, firings in fixed.firings},
+            settled=Settled(fixed_firings, self._positions) if fixed_firings else NOTHING_SETTLED,
             failure=fixed.failure,
             places=places,
         )
@@ -279,8 +282,9 @@ def _answer(ready: _Ready, found: Found, request: int) -> Evaluation:
     failures = [f for f in (found.failures.get(request), ready.failure) if f is not None]
     if failures:
         return min(failures, key=lambda failure: ready.places[failure.rule])
-    by_rule = {**ready.fixed, **dict(found.firings.get(request, ()))}
-    return Firings(tuple(chain.from_iterable(by_rule[rule] for rule in sorted(by_rule))))
+    by_rule = dict(found.firings.get(request, ()))
+    own = tuple(chain.from_iterable(by_rule[rule] for rule in sorted(by_rule)))
+    return Firings(own, ready.settled)
 
 
 def _table_rows(program: Program) -> dict[str, tuple[Row, ...]]:

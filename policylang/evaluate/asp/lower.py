@@ -7,10 +7,13 @@ where a clause of it fires. Where an operation of a rule can fail, `fails` holds
 from __future__ import annotations
 
 from policylang.evaluate.asp.build import Access, Build, Scope
+from policylang.evaluate.asp.constants import MISSING_TERM
 from policylang.evaluate.asp.flat import FlatLiteral, binds, flats, reads
 from policylang.evaluate.asp.literals import write
 from policylang.evaluate.asp.steps import around, failing, holding, patterns
-from policylang.evaluate.asp.terms import AspAtom, AspProgram, AspTerm, Function, Number, Reported
+from policylang.evaluate.asp.terms import AspAtom, AspProgram, AspTerm, Number, Reported
+from policylang.facts.schema import Source
+from policylang.facts.values import Missing, Value
 from policylang.semantics.program import Aggregate, Derive, Not, Program, Rule, Variable
 from policylang.semantics.slicing import Slice
 
@@ -26,6 +29,7 @@ def lower(
     decided in one grounding, told apart by their numbers.
     """
     build = Build(program, part, access, keyed)
+    _write_tables(build)
     reports: list[Reported] = []
     for number, rule in enumerate(part.rules):
         if not (isinstance(rule.head, Derive) and rule.head.predicate in access.solved):
@@ -44,6 +48,23 @@ def lower_fixed(program: Program, part: Slice, held: frozenset[str]) -> AspProgr
     ]
     _lower_over(build)
     return _finished(build, reports)
+
+
+def _write_tables(build: Build) -> None:
+    """The rows of tables that are not held apart from the program, as facts of it."""
+    for name, layout in build.layouts.items():
+        if name not in build.access.held:
+            for number, row in enumerate(build.program.tables.get(name, ())):
+                first = [Number(number)] * layout.numbered + [_SYSTEM] * layout.sourced
+                values = [_value(build, row[column]) for column in layout.columns]
+                build.add(AspAtom(layout.predicate, (*first, *values)), (), f"table {name}", False)
+
+
+_SYSTEM = Number(int(Source.SYSTEM))
+
+
+def _value(build: Build, value: Value | Missing) -> AspTerm:
+    return MISSING_TERM if isinstance(value, Missing) else build.constants.term(value)
 
 
 def _finished(build: Build, reports: list[Reported]) -> AspProgram:
@@ -95,8 +116,6 @@ def _derived(scope: Scope, head: Derive) -> AspAtom:
 
 # --- more than a recursive definition ------------------------------------------------------------------
 
-_ANY_VALUE = Function("missing")
-
 
 def _lower_over(build: Build) -> None:
     """The rules of the predicates that are wider than a recursive definition: its own, without negations."""
@@ -111,6 +130,7 @@ def _lower_over(build: Build) -> None:
 
 def _lower_over_rule(build: Build, rule: Rule, head: Derive) -> None:
     scope = _scope(build, rule)
+    scope.comment = f"more than {scope.comment}"
     for flat in flats(rule.body):
         monotone = _monotone(flat)
         for pattern in patterns(scope, monotone, write):
@@ -122,7 +142,7 @@ def _lower_over_rule(build: Build, rule: Rule, head: Derive) -> None:
 
 def _known(scope: Scope, term: object, bound: frozenset[str]) -> AspTerm:
     if isinstance(term, Variable) and term.name not in bound:
-        return _ANY_VALUE
+        return MISSING_TERM
     return scope.term(term)  # type: ignore[arg-type]
 
 
