@@ -19,7 +19,7 @@ from policylang.evaluate.asp import evaluator as evaluator_module
 from policylang.evaluate.asp.evaluator import asp_program
 from policylang.evaluate.asp.solve import Compiled
 from policylang.evaluate.firings import FailureKind, Firings
-from policylang.facts.factset import Row
+from policylang.facts.factset import FactSet, Row
 from tests.evaluate.asp.policies import LIMITS, Policy
 
 AMOUNTS = """
@@ -302,3 +302,28 @@ def test_grounding_alone_decides_every_atom() -> None:
     given = compiled.given({name: (Row(0, ()),) for name in compiled.program.inputs})
     with pytest.raises(InternalError, match="open"):
         compiled.found(compiled.ground(asked, [], given), asked, given)
+
+
+@pytest.mark.slow
+def test_memory_is_bounded_over_200_000_decisions() -> None:
+    """Two hundred thousand decisions, each with strings never seen before, leave the process as large as it was."""
+    policy = Policy(STRINGS)
+    process = psutil.Process()
+    given = policy.facts("act", {"name": "x"}, role=[{"name": "x", "note": "y"}])
+    (action,) = given.rows["m.act"]
+    before = 0
+    for number in range(200_000):
+        if number == 5_000:
+            before = process.memory_info().rss
+        text = f"{number:0100}"
+        rows = {
+            **given.rows,
+            "m.act": (Row(0, (text,), action.source),),
+            "m.role": (Row(0, (text, text[::-1])),),
+        }
+        facts = FactSet(action=given.action, now=given.now, rows=rows)
+        answer = policy.evaluator.evaluate(facts, LIMITS)
+        assert isinstance(answer, Firings)
+        assert len(answer.firings) == 1
+    # The strings alone, kept as clingo's symbols, would be 60 MB.
+    assert process.memory_info().rss - before < 12 << 20
