@@ -97,8 +97,8 @@ def _span(branch: Body, literal: Literal) -> Span:
 def _fired(case: Case, rules: dict[str, Rule]) -> Iterator[Part]:
     if case.facts is None:
         return
-    model = Model(case.program, case.facts, case.decision.firings, case.reference)
-    for firing in case.decision.firings:
+    model = Model(case.program, case.facts, case.decision.all_firings, case.reference)
+    for firing in case.decision.all_firings:
         rule = rules.get(firing.rule)
         if rule is None:
             continue

@@ -6,14 +6,23 @@ here can turn a failure into an allow: a failed evaluation is a denial, and so i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from policylang.decide.authorize import Fired, Says, Verdict, authorize
-from policylang.decide.decision import Decision, Outcome, Reason, ReasonKind, Requirement
+from policylang.decide.decision import (
+    Decision,
+    Outcome,
+    Reason,
+    ReasonKind,
+    Requirement,
+    Suppression,
+)
 from policylang.decide.heads import Approvals, assignments, misfit, obligations, requirement
-from policylang.decide.messages import default_sentence, fill, nothing_allows
-from policylang.decide.secrets import Secrets, secrets_of
+from policylang.decide.messages import default_sentence, nothing_allows
+from policylang.decide.secrets import secrets_of
+from policylang.decide.sentences import Sentence, sentence_of
 from policylang.decide.wording import bare
 from policylang.errors import InternalError
 from policylang.evaluate.firings import Evaluation, Failure, Firing, Firings
@@ -23,9 +32,13 @@ from policylang.facts.rejection import Rejection
 from policylang.facts.schema import DecisionDeclaration
 from policylang.semantics.program import (
     Allow,
+    Assign,
     Deny,
+    Derive,
+    Message,
     Never,
     NeverEffect,
+    Oblige,
     Program,
     RequireApproval,
     Rule,
@@ -76,17 +89,41 @@ class Authorizer:
         self.reference = reference
         self.secrets = secrets_of(program)
         self._rules = {rule.name: rule for rule in program.rules}
+        self._assigns = any(isinstance(rule.head, Assign) for rule in program.rules)
+        self._sentences: dict[str, Sentence] = {}
+        self._courses: dict[_Key, _Course] = {}
 
     def decide(self, facts: FactSet, evaluation: Evaluation) -> Decision:
         """The decision about one request. See `decide`."""
         if isinstance(evaluation, Failure):
             return self._failed(facts, evaluation)
         fired = self._fired(facts.action, evaluation)
-        failure = misfit(fired, self.program.schema.decisions)
-        if failure is not None:
-            return self._failed(facts, failure)
-        model = Model(self.program, facts, evaluation.firings, self.reference)
-        return _Case(self.program, model, self.secrets, fired).decision()
+        if self._assigns:
+            failure = misfit(fired, self.program.schema.decisions)
+            if failure is not None:
+                return self._failed(facts, failure)
+        return _Case(self, facts, evaluation, fired).decision()
+
+    def course(self, action: str, fired: _AllFired, granted: tuple[bool, ...]) -> _Course:
+        """What follows from the rules that fired: the same for all requests that fire the same rules.
+
+        `granted` says for each of them that requires an approval whether it has all that it requires.
+        """
+        key = (action, tuple([rule.name for rule, _ in fired]), granted)
+        known = self._courses.get(key)
+        if known is None:
+            if len(self._courses) >= _MOST_COURSES:
+                self._courses.clear()
+            known = self._courses[key] = _course([rule for rule, _ in fired], granted)
+        return known
+
+    def sentence(self, rule: Rule, message: Message) -> Sentence:
+        """The sentence of a rule, prepared."""
+        known = self._sentences.get(rule.name)
+        if known is None:
+            known = sentence_of(rule, message, self.program, self.reference, self.secrets)
+            self._sentences[rule.name] = known
+        return known
 
     def _failed(self, facts: FactSet, failure: Failure) -> Decision:
         message = failure.message
@@ -109,116 +146,167 @@ class Authorizer:
             rule = self._rules.get(firing.rule)
             if rule is None or (rule.actions and action not in rule.actions):
                 raise InternalError(f"`{firing.rule}` fired and is no rule about `{action}`")
-            if not rule.is_clause:
+            if not isinstance(rule.head, Derive):
                 fired.setdefault(rule.name, (rule, []))[1].append(firing)
         return list(fired.values())
 
 
 _AllFired: TypeAlias = list[tuple[Rule, list[Firing]]]
+_Key: TypeAlias = tuple[str, tuple[str, ...], tuple[bool, ...]]
+
+_MOST_COURSES: Final = 4096
+"""Courses that are kept: a bound on memory where rules fire in ever new combinations."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """What follows from the names of the rules that fired, whatever they are bound to."""
+
+    verdict: Verdict
+    determining: frozenset[str]
+    named: tuple[str, ...]
+    suppressed: tuple[Suppression, ...]
+    violated: tuple[str, ...]
+    counting: frozenset[str]
+    obliges: bool
+    nothing_allows: bool
+
+
+def _course(rules: Sequence[Rule], granted: tuple[bool, ...]) -> _Course:
+    asking = iter(granted)
+    says = {rule.name: _says(rule, asking) for rule in rules}
+    verdict = authorize(
+        {
+            rule.name: Fired(says[rule.name], rule.overrides)
+            for rule in rules
+            if not isinstance(rule.head, Never)
+        },
+        {rule.name: _OUTCOMES[rule.head.effect] for rule in rules if isinstance(rule.head, Never)},
+    )
+    counting = frozenset(rule.name for rule in rules if verdict.counts(rule.name))
+    determining = _determining(verdict)
+    return _Course(
+        verdict=verdict,
+        determining=determining,
+        named=tuple(sorted(determining)),
+        suppressed=tuple(sorted(verdict.suppressed, key=lambda s: (s.rule, s.by))),
+        violated=tuple(sorted(verdict.violated)),
+        counting=counting,
+        obliges=any(isinstance(rule.head, Oblige) for rule in rules),
+        nothing_allows=verdict.ruled is Outcome.DENY and not verdict.deciding,
+    )
+
+
+def _says(rule: Rule, granted: Iterator[bool]) -> Says:
+    match rule.head:
+        case Allow():
+            return Says.ALLOW
+        case Deny():
+            return Says.DENY
+        case RequireApproval():
+            return Says.ALLOW if next(granted) else Says.ASK
+        case _:
+            return Says.NOTHING
+
+
+def _determining(verdict: Verdict) -> frozenset[str]:
+    """The rules at the deciding level: invariants where they turned the outcome, else both."""
+    if verdict.outcome is not verdict.ruled:
+        return verdict.violated
+    return verdict.deciding | verdict.violated
 
 
 class _Case:
     """One request on its way to a decision: the rules that fired, and what follows from them."""
 
-    def __init__(self, program: Program, model: Model, secrets: Secrets, fired: _AllFired) -> None:
-        self.program = program
-        self.model = model
-        self.secrets = secrets
+    __slots__ = ("authorizer", "course", "evaluation", "facts", "fired", "model", "requirements")
+
+    def __init__(
+        self, authorizer: Authorizer, facts: FactSet, evaluation: Firings, fired: _AllFired
+    ) -> None:
+        self.authorizer = authorizer
+        self.facts = facts
+        self.evaluation = evaluation
         self.fired = fired
+        self.model: Model | None = None
         self.requirements = self._required()
-        self.verdict = self._judged()
-        self.determining = self._determining()
+        granted = tuple([all(r.granted for _, r in some) for some in self.requirements.values()])
+        self.course = authorizer.course(facts.action, fired, granted)
 
     def decision(self) -> Decision:
-        counting = [
-            (rule, firings) for rule, firings in self.fired if self.verdict.counts(rule.name)
-        ]
-        asked = [r for rule, _ in counting for _, r in self.requirements.get(rule.name, ())]
+        program, course = self.authorizer.program, self.course
+        reasons = list(self._reasons())
+        declared = program.schema.decisions
         return Decision(
-            action=self.model.facts.action,
-            outcome=self.verdict.outcome,
-            reasons=tuple(dict.fromkeys(self._reasons())),
-            determining=tuple(sorted(self.determining)),
-            suppressed=tuple(sorted(self.verdict.suppressed, key=lambda s: (s.rule, s.by))),
-            violated=tuple(sorted(self.verdict.violated)),
-            requires=tuple(dict.fromkeys(asked)),
-            obligations=obligations(counting),
-            values=assignments(counting, self._wanted()),
-            program=self.program.digest,
-            modules=self.program.modules,
-            firings=tuple(self.model.firings),
+            self.facts.action,
+            course.verdict.outcome,
+            tuple(dict.fromkeys(reasons)) if len(reasons) > 1 else tuple(reasons),
+            course.named,
+            course.suppressed,
+            course.violated,
+            self._asked() if self.requirements else (),
+            obligations(self._counting()) if course.obliges else (),
+            assignments(self._counting(), self._wanted(declared)) if declared else {},
+            program.digest,
+            program.modules,
+            self.evaluation.firings,
         )
 
-    def _wanted(self) -> Mapping[str, DecisionDeclaration]:
+    def _counting(self) -> _AllFired:
+        """The rules that fired and were not suppressed."""
+        return [(rule, some) for rule, some in self.fired if rule.name in self.course.counting]
+
+    def _asked(self) -> tuple[Requirement, ...]:
+        counting, required = self.course.counting, self.requirements
+        asked = [r for name, some in required.items() if name in counting for _, r in some]
+        return tuple(dict.fromkeys(asked))
+
+    def _wanted(
+        self, declared: Mapping[str, DecisionDeclaration]
+    ) -> Mapping[str, DecisionDeclaration]:
         """The decisions that the request asks for; all where it names none."""
-        declared, asked = self.program.schema.decisions, self.model.facts.asked
+        asked = self.facts.asked
         return {name: declared[name] for name in asked} if asked else declared
 
     def _required(self) -> Mapping[str, list[tuple[Firing, Requirement]]]:
-        asking = [(rule, f) for rule, f in self.fired if isinstance(rule.head, RequireApproval)]
-        if not asking:
-            return {}
-        approvals = Approvals(self.model.facts, self.program.schema)
-        return {
-            rule.name: [(f, requirement(rule, rule.head, f, approvals)) for f in firings]
-            for rule, firings in asking
-            if isinstance(rule.head, RequireApproval)
-        }
-
-    def _judged(self) -> Verdict:
-        return authorize(
-            {
-                rule.name: Fired(self._says(rule), rule.overrides)
-                for rule, _ in self.fired
-                if not isinstance(rule.head, Never)
-            },
-            {
-                rule.name: _OUTCOMES[rule.head.effect]
-                for rule, _ in self.fired
-                if isinstance(rule.head, Never)
-            },
-        )
-
-    def _says(self, rule: Rule) -> Says:
-        match rule.head:
-            case Allow():
-                return Says.ALLOW
-            case Deny():
-                return Says.DENY
-            case RequireApproval():
-                granted = all(r.granted for _, r in self.requirements[rule.name])
-                return Says.ALLOW if granted else Says.ASK
-            case _:
-                return Says.NOTHING
-
-    def _determining(self) -> frozenset[str]:
-        """The rules at the deciding level: invariants where they turned the outcome, else both."""
-        if self.verdict.outcome is not self.verdict.ruled:
-            return self.verdict.violated
-        return self.verdict.deciding | self.verdict.violated
+        found: dict[str, list[tuple[Firing, Requirement]]] = {}
+        approvals: Approvals | None = None
+        for rule, firings in self.fired:
+            if isinstance(head := rule.head, RequireApproval):
+                if approvals is None:
+                    approvals = Approvals(self.facts, self.authorizer.program.schema)
+                given = approvals
+                found[rule.name] = [(f, requirement(rule, head, f, given)) for f in firings]
+        return found
 
     def _reasons(self) -> Iterator[Reason]:
         for rule, firings in self.fired:
-            if rule.name in self.determining:
+            if rule.name in self.course.determining:
                 for firing in firings:
                     yield from self._reason(rule, firing)
-        if self.verdict.ruled is Outcome.DENY and not self.verdict.deciding:
-            action = self.model.facts.action
-            yield Reason(ReasonKind.NOTHING_ALLOWS, "", nothing_allows(action))
+        if self.course.nothing_allows:
+            yield Reason(ReasonKind.NOTHING_ALLOWS, "", nothing_allows(self.facts.action))
 
     def _reason(self, rule: Rule, firing: Firing) -> Iterator[Reason]:
-        asked = None
+        asked, ruled, message = None, self.course.verdict.ruled, rule.message
         if isinstance(rule.head, RequireApproval):
             asked = next(r for f, r in self.requirements[rule.name] if f is firing)
-            if asked.granted and self.verdict.ruled is Outcome.NEEDS_APPROVAL:
+            if asked.granted and ruled is Outcome.NEEDS_APPROVAL:
                 return
-        if rule.message is None:
-            message, internal = default_sentence(rule, self.model.facts.action, asked), False
+        if message is None:
+            text = default_sentence(rule, self.facts.action, asked)
+            yield Reason(_kind(rule, ruled), rule.name, text)
         else:
-            bindings = {v.name: b for v, b in zip(rule.variables, firing.bindings, strict=True)}
-            message = fill(rule.message, rule.name, bindings, self.model, self.secrets)
-            internal = rule.message.internal
-        yield Reason(_kind(rule, self.verdict.ruled), rule.name, message, internal)
+            say = self.authorizer.sentence(rule, message)
+            text = say(self.facts.rows, firing, self._finished)
+            yield Reason(_kind(rule, ruled), rule.name, text, message.internal)
+
+    def _finished(self) -> Model:
+        """The finished model, made where a sentence has to search it."""
+        if self.model is None:
+            own = self.authorizer
+            self.model = Model(own.program, self.facts, self.evaluation.firings, own.reference)
+        return self.model
 
 
 def _kind(rule: Rule, ruled: Outcome) -> ReasonKind:

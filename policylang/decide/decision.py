@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from policylang.evaluate.firings import Failure, Firing
+from policylang.evaluate.firings import NOTHING_SETTLED, Failure, Firing, Settled, merged
 from policylang.facts.rejection import Rejection
 from policylang.facts.values import Value
 from policylang.semantics.program import ModuleInfo
@@ -115,5 +115,12 @@ class Decision:
     program: str = ""
     modules: tuple[ModuleInfo, ...] = ()
     firings: tuple[Firing, ...] = ()
+    settled: Settled = field(default=NOTHING_SETTLED, compare=False, repr=False)
+    """The firings of clauses that depend on tables and reference data alone, shared by all decisions."""
     failure: Failure | None = None
     rejection: Rejection | None = None
+
+    @property
+    def all_firings(self) -> tuple[Firing, ...]:
+        """All that fired, settled clauses included, in the order of the program."""
+        return merged(self.firings, self.settled)

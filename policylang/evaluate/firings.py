@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeAlias
 
 from policylang.facts.factset import FactSet
 from policylang.facts.values import Value
@@ -42,14 +42,54 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """The firings of what depends on tables and reference data alone, which is the same for every request.
+
+    They may be many: one object is shared by all evaluations, and nothing walks it unless a proof asks.
+    `positions` are the places of all rules in the program.
+    """
+
+    firings: tuple[Firing, ...] = ()
+    positions: Mapping[str, int] = field(default_factory=dict)
+
+
+NOTHING_SETTLED: Final = Settled()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Firings:
     """All firings of the slice of the asked action, clauses of definitions included.
 
-    INVARIANT: sorted by the order of rules in the program, then by `policylang.facts.order.value_key` of the bindings, so
-    that every evaluator gives equal firings for equal input.
+    `own` are those that depend on the request, `settled` those that do not. Equal where all firings are.
+
+    INVARIANT: both are sorted by the order of rules in the program, then by `policylang.facts.order.value_key` of
+    the bindings, so that every evaluator gives equal firings for equal input.
     """
 
-    firings: tuple[Firing, ...]
+    own: tuple[Firing, ...]
+    settled: Settled = NOTHING_SETTLED
+
+    @property
+    def firings(self) -> tuple[Firing, ...]:
+        """All of them in order. Takes time and memory by their number."""
+        return merged(self.own, self.settled)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Firings) and self.firings == other.firings
+
+    def __hash__(self) -> int:
+        return hash(self.own)
+
+
+def merged(own: tuple[Firing, ...], settled: Settled) -> tuple[Firing, ...]:
+    """Firings of requests and settled ones together, in the order of the program.
+
+    No rule has firings of both kinds, so that a stable order by rule is the order of all.
+    """
+    if not settled.firings:
+        return own
+    places = settled.positions
+    return tuple(sorted((*settled.firings, *own), key=lambda firing: places[firing.rule]))
 
 
 Evaluation: TypeAlias = Firings | Failure

@@ -51,7 +51,7 @@ def model_of(
     program: Program, facts: FactSet, decision: Decision, reference: Reference | None = None
 ) -> Model:
     """The finished model behind a decision: its facts and firings."""
-    return Model(program, facts, decision.firings, reference)
+    return Model(program, facts, decision.all_firings, reference)
 
 
 def explain(model: Model, decision: Decision, depth: int = DEPTH) -> Explanation:

@@ -20,7 +20,15 @@ from policylang.evaluate.asp.layout import is_table
 from policylang.evaluate.asp.lower import lower, lower_fixed
 from policylang.evaluate.asp.solve import Compiled, Found, row_symbols
 from policylang.evaluate.asp.terms import AspProgram
-from policylang.evaluate.firings import Evaluation, Failure, Firing, Firings, Limits
+from policylang.evaluate.firings import (
+    NOTHING_SETTLED,
+    Evaluation,
+    Failure,
+    Firing,
+    Firings,
+    Limits,
+    Settled,
+)
 from policylang.facts.factset import FactSet, Row
 from policylang.facts.values import Missing, Value
 from policylang.semantics.program import Program

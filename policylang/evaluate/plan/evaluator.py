@@ -12,12 +12,14 @@ from typing import Any, Final
 from policylang.errors import InternalError
 from policylang.evaluate.exact import CalculationFailure
 from policylang.evaluate.firings import (
+    NOTHING_SETTLED,
     Evaluation,
     Failure,
     FailureKind,
     Firing,
     Firings,
     Limits,
+    Settled,
 )
 from policylang.evaluate.interpret import instances
 from policylang.evaluate.model import Model
@@ -51,6 +53,7 @@ class _Plan:
     compiled: Compiled
     template: World
     settled: Hits
+    shared: Settled
     failed: tuple[int, ...]
 
 
@@ -112,13 +115,12 @@ class PlanEvaluator:
             return _TOO_MUCH
         except UnplannableError as problem:
             return Failure("", FailureKind.EVALUATOR.value, f"no plan can be made: {problem}")
-        if plan.settled:
-            hits = sorted([*hits, *plan.settled], key=_position)
         if world[FAILED] or plan.failed:
-            return self._failure({*world[FAILED], *plan.failed}, facts, hits)
+            everything = sorted([*hits, *plan.settled], key=_position)
+            return self._failure({*world[FAILED], *plan.failed}, facts, everything)
         if len(hits) == 1:
-            return Firings(tuple(hits[0][1]))
-        return Firings(tuple(chain.from_iterable([fired for _, fired in hits])))
+            return Firings(tuple(hits[0][1]), plan.shared)
+        return Firings(tuple(chain.from_iterable([fired for _, fired in hits])), plan.shared)
 
     def evaluate_many(self, batch: Sequence[FactSet], limits: Limits) -> Sequence[Evaluation]:
         """The firings for many requests, in their order; the limits are those of each."""
@@ -157,10 +159,13 @@ class PlanEvaluator:
         ]
         code = compiled(open_, layout)
         positions = {position for position, _ in numbered}
+        hits = sorted((p, fired) for p, fired in settled.hits.items() if p in positions)
+        firings = tuple(chain.from_iterable([fired for _, fired in hits]))
         return _Plan(
             compiled=code,
             template=self._template(layout, settled),
-            settled=[(p, fired) for p, fired in settled.hits.items() if p in positions],
+            settled=hits,
+            shared=Settled(firings, self._positions) if firings else NOTHING_SETTLED,
             failed=tuple(sorted(settled.failed & positions)),
         )
 
