@@ -75,14 +75,29 @@ class Nearest:
 
 @dataclass(slots=True)
 class Budget:
-    """How many states a search may still look at."""
+    """How many states a search may still look at, and whether it ever wanted more."""
 
     left: int = BUDGET
+    complete: bool = True
+    given: int = BUDGET
 
     def spend(self) -> bool:
         """Take one; whether there was one."""
+        if self.left <= 0:
+            self.complete = False
+            return False
         self.left -= 1
-        return self.left >= 0
+        return True
+
+    def share(self, among: int) -> Budget:
+        """A part of it for one of several searches."""
+        part = self.left // among
+        return Budget(part, given=part)
+
+    def settle(self, share: Budget) -> None:
+        """Take off what a search spent of its share."""
+        self.left -= share.given - share.left
+        self.complete = self.complete and share.complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +120,23 @@ def nearest(
     for limit in range(len(body) + 1):
         found = list(islice(search.within(start, limit), _MOST_FOUND))
         if found:
-            ranked = sorted(map(search.finished, found), key=lambda n: (n.missed, n.unbound))
-            return _distinct(ranked, most)
-        if budget.left < 0:
+            return tuple(map(search.finished, _best(found, most)))
+        if not budget.complete:
             break
     # The first way down, whatever it misses, is always there.
     unbounded = _Search(body, model, Budget(4 * len(body) + 4))
     return (unbounded.finished(next(unbounded.within(start, len(body)))),)
 
 
-def _distinct(ranked: Sequence[Nearest], most: int) -> tuple[Nearest, ...]:
-    """The first of those that fail and stay open in the same places."""
-    best = [n for n in ranked if (n.missed, n.unbound) == (ranked[0].missed, ranked[0].unbound)]
-    by_marks = {tuple(look.mark for look in n.looks): n for n in reversed(best)}
-    return tuple(sorted(by_marks.values(), key=best.index))[:most]
+def _best(found: Sequence[_Partial], most: int) -> list[_Partial]:
+    """The instances that miss least and then leave least open, the first for each set of places."""
+    least = min((partial.missed, len(partial.waiting)) for partial in found)
+    places: dict[tuple[object, ...], _Partial] = {}
+    for partial in found:
+        if (partial.missed, len(partial.waiting)) == least:
+            failing = {i for i, look in partial.looks.items() if look.mark is not Mark.HOLDS}
+            places.setdefault((frozenset(failing), partial.waiting), partial)
+    return list(places.values())[:most]
 
 
 class _Search:

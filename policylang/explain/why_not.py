@@ -120,7 +120,7 @@ def why_not_outcome(
         suppressed=tuple(s for s in decision.suppressed if s.rule in spoke),
         misses=misses,
         more=more,
-        complete=asking.budget.left >= 0,
+        complete=asking.budget.complete,
     )
 
 
@@ -161,7 +161,7 @@ class _Asking:
                     known[rule.name] = values
         clauses = [self.model.rules[rule] for rule in known]
         misses, more = self.rules(clauses, known, depth, asked | {(name, arguments)})
-        return WhyNot(name, arguments, misses, more, self.budget.left >= 0)
+        return WhyNot(name, arguments, misses, more, self.budget.complete)
 
     def rules(
         self,
@@ -171,11 +171,13 @@ class _Asking:
         asked: frozenset[tuple[str, Arguments]],
     ) -> tuple[tuple[NearMiss, ...], int]:
         """The nearest of rules that do not fire, and how many are left out."""
-        found = [
-            (rule, best)
-            for rule in rules
-            for best in nearest(rule.body, known.get(rule.name, {}), self.model, self.budget)
-        ]
+        found = []
+        for i, rule in enumerate(rules):
+            # Each rule has its share of what is left, so that a large one does not starve the others.
+            share = self.budget.share(len(rules) - i)
+            values = known.get(rule.name, {})
+            found += [(rule, best) for best in nearest(rule.body, values, self.model, share)]
+            self.budget.settle(share)
         found.sort(key=lambda pair: (pair[1].missed, pair[1].unbound))
         misses = tuple(
             NearMiss(rule.name, best, tuple(self.asked_on(best, depth, asked)))
