@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from policylang.diagnostics import Label
 from policylang.facts.types import Type
 from policylang.semantics import codes
 from policylang.semantics.domains import Domains
-from policylang.semantics.graph import components
+from policylang.semantics.graph import Graph, components
 from policylang.semantics.lowering.clauses import LoweredClause, lower_clause
 from policylang.semantics.lowering.statements import Lowering
 from policylang.semantics.names import Kind, ModuleNames, Symbol, look_up
@@ -42,14 +43,19 @@ def lower_definitions(world: World, domains: Domains) -> Definitions:
     graph = {name: tuple(_used(world, symbol)) for name, symbol in symbols.items()}
     lowered: dict[str, list[LoweredClause]] = {}
     recursive: set[str] = set()
+    at_fault: set[str] = set()
     for group in components(graph):
         if len(group) > 1 or group[0] in graph[group[0]]:
             recursive.update(group)
-        lowered.update(_settle(world, domains, [symbols[name] for name in group]))
+        lowered.update(_settle(world, domains, [symbols[name] for name in group], graph))
+        if not any(
+            _is_unknown(world, read) for name in group for read in graph[name] if read not in group
+        ):
+            at_fault.update(group)
     predicates: dict[str, Predicate] = {}
     clauses: dict[str, tuple[Rule, ...]] = {}
     for name, symbol in symbols.items():
-        predicate = _finished(world, symbol, lowered[name], name in recursive)
+        predicate = _finished(world, symbol, lowered[name], name in recursive, name in at_fault)
         if predicate is not None:
             predicates[name] = predicate
         clauses[name] = tuple(c.rule for c in lowered[name] if c.rule is not None)
@@ -108,23 +114,36 @@ def _mentioned(world: World, module: ModuleNames, condition: tree.Expr) -> Itera
 
 
 def _settle(
-    world: World, domains: Domains, group: Sequence[Symbol]
+    world: World, domains: Domains, group: Sequence[Symbol], graph: Graph
 ) -> dict[str, list[LoweredClause]]:
     """Lower the clauses of definitions that use each other until no type changes."""
-    while True:
-        changed = False
-        lowered: dict[str, list[LoweredClause]] = {}
-        for symbol in group:
-            lowering = Lowering(world, domains, world.names.modules[symbol.module])
-            signature = world.signatures[symbol.name]
-            lowered[symbol.name] = [
-                lower_clause(lowering, clause, i, signature)
-                for i, clause in enumerate(_clauses(world, symbol), 1)
-            ]
-            for clause in lowered[symbol.name]:
-                changed = _widen(signature, clause.types) or changed
-        if not changed:
-            return lowered
+    by_name = {symbol.name: symbol for symbol in group}
+    readers: dict[str, list[str]] = {name: [name] for name in by_name}
+    for name in by_name:
+        for read in graph[name]:
+            if read in by_name and name not in readers[read]:
+                readers[read].append(name)
+    lowered: dict[str, list[LoweredClause]] = {}
+    waiting = deque(by_name)
+    while waiting:
+        name = waiting.popleft()
+        lowered[name] = _lower(world, domains, by_name[name])
+        signature = world.signatures[name]
+        widened = [_widen(signature, clause.types) for clause in lowered[name]]
+        if any(widened):
+            waiting.extend(reader for reader in readers[name] if reader not in waiting)
+    return lowered
+
+
+def _is_unknown(world: World, name: str) -> bool:
+    return any(type_ is None for type_ in world.signatures[name].types)
+
+
+def _lower(world: World, domains: Domains, symbol: Symbol) -> list[LoweredClause]:
+    lowering = Lowering(world, domains, world.names.modules[symbol.module])
+    signature = world.signatures[symbol.name]
+    clauses = enumerate(_clauses(world, symbol), 1)
+    return [lower_clause(lowering, clause, i, signature) for i, clause in clauses]
 
 
 def _widen(signature: Signature, found: Sequence[Type | None]) -> bool:
@@ -138,9 +157,12 @@ def _widen(signature: Signature, found: Sequence[Type | None]) -> bool:
 
 
 def _finished(
-    world: World, symbol: Symbol, lowered: Sequence[LoweredClause], recursive: bool
+    world: World, symbol: Symbol, lowered: Sequence[LoweredClause], recursive: bool, at_fault: bool
 ) -> Predicate | None:
-    """The predicate, its problems reported; None where a type is not known."""
+    """The predicate, its problems reported; None where a type is not known.
+
+    That is reported where it is `at_fault`: where all definitions that it uses have their types.
+    """
     signature = world.signatures[symbol.name]
     problems = [problem for clause in lowered for problem in clause.problems]
     world.problems.extend(problems)
@@ -149,7 +171,7 @@ def _finished(
     known = [type_ for type_ in signature.types if type_ is not None]
     first = _clauses(world, symbol)[0]
     if len(known) < len(signature.types):
-        if not problems and not any(clause.incomplete for clause in lowered):
+        if at_fault and not problems and not any(clause.incomplete for clause in lowered):
             position = signature.types.index(None)
             what = f"argument {position + 1} of `{symbol.bare}`"
             world.problems.append(

@@ -33,23 +33,36 @@ def circular(rule: Rule) -> Iterator[Diagnostic]:
 
 def _circular(body: Body, outer: frozenset[str]) -> Iterator[Diagnostic]:
     here = frozenset(name for literal in body for name in bound_by(literal))
-    known = set(outer)
-    waiting = list(body)
-    while waiting:
-        ready = [literal for literal in waiting if _needs(literal, here | outer) <= known]
-        if not ready:
-            literal = waiting[0]
-            yield codes.CIRCULAR_BINDING.at(
-                literal.origin.span, what=f"`{literal.origin.text}`",
-                hint="bind one of its variables with a fact or a definition",
-            )  # fmt: skip
-            return
-        for literal in ready:
-            known.update(bound_by(literal))
-        done = set(map(id, ready))
-        waiting = [literal for literal in waiting if id(literal) not in done]
+    stuck = _stuck(body, here, outer)
+    if stuck is not None:
+        yield codes.CIRCULAR_BINDING.at(
+            stuck.origin.span,
+            what=f"`{stuck.origin.text}`",
+            hint="bind one of its variables with a fact or a definition",
+        )
+        return
     for literal in body:
-        yield from _inside(literal, frozenset(known))
+        yield from _inside(literal, outer | here)
+
+
+def _stuck(body: Body, here: frozenset[str], outer: frozenset[str]) -> Literal | None:
+    """The first literal that waits for itself; each literal is looked at once for each that it needs."""
+    needs = [set(_needs(literal, here | outer) - outer) for literal in body]
+    readers: dict[str, list[int]] = {}
+    for i, names in enumerate(needs):
+        for name in names:
+            readers.setdefault(name, []).append(i)
+    ready = [i for i, names in enumerate(needs) if not names]
+    done: set[int] = set()
+    while ready:
+        i = ready.pop()
+        done.add(i)
+        for name in bound_by(body[i]):
+            for j in readers.pop(name, ()):
+                needs[j].discard(name)
+                if not needs[j]:
+                    ready.append(j)
+    return next((literal for i, literal in enumerate(body) if i not in done), None)
 
 
 def _inside(literal: Literal, known: frozenset[str]) -> Iterator[Diagnostic]:

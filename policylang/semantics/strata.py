@@ -193,8 +193,8 @@ def _grown(body: Body, carried: set[str]) -> dict[str, tuple[Operation, Origin]]
     while before != len(tainted) + len(grown):
         before = len(tainted) + len(grown)
         for variable, value, origin in binds:
-            read = set(_names(value))
-            if not read & (tainted | grown.keys()):
+            read = tuple(dict.fromkeys(_names(value)))
+            if tainted.isdisjoint(read):
                 continue
             tainted.add(variable)
             operation = _growing(value) or next(

@@ -2,12 +2,13 @@
 
 A variable is bound by a call of rows, by `X == E` where the variables of E are bound, by `X in C`,
 `X in C at I` and `C has X` where those of C are, and by an `or` every branch of which binds it. The
-least set that is closed under this is found by going round until nothing is added; what binds first
+least set that is closed under this is found with a list of literals to look at again; what binds first
 is the binder, calls of rows before everything else.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from policylang.syntax import tree
@@ -80,6 +81,18 @@ def _operands(node: tree.Node) -> Sequence[tree.Node]:
             return ()
 
 
+_BINDING = (tree.Comparison, tree.In, tree.Has, tree.Or)
+
+
+def _mentions(items: Sequence[tree.Expr], positions: Iterable[int]) -> dict[str, list[int]]:
+    """The items, of those at the positions, that mention each variable."""
+    found: dict[str, list[int]] = {}
+    for i in positions:
+        for name in dict.fromkeys(variables(items[i])):
+            found.setdefault(name, []).append(i)
+    return found
+
+
 class Binding:
     """Finds what conjunctions bind; remembers the answers for each `or`."""
 
@@ -96,14 +109,19 @@ class Binding:
                 if name not in outer:
                     found.setdefault(name, i)
         bound = set(outer) | set(found)
-        before = -1
-        while before != len(bound):
-            before = len(bound)
-            for i, item in enumerate(items):
-                for name in self._binds(item, bound):
-                    if name not in bound:
-                        bound.add(name)
-                        found[name] = i
+        waiting = deque(i for i, item in enumerate(items) if isinstance(item, _BINDING))
+        queued = set(waiting)
+        mentions = _mentions(items, waiting)
+        while waiting:
+            i = waiting.popleft()
+            queued.discard(i)
+            for name in list(self._binds(items[i], bound)):
+                if name not in bound:
+                    bound.add(name)
+                    found[name] = i
+                    again = [j for j in mentions.get(name, ()) if j != i and j not in queued]
+                    waiting.extend(again)
+                    queued.update(again)
         return found
 
     def _row_variables(self, item: tree.Expr) -> Iterable[str]:
@@ -123,7 +141,7 @@ class Binding:
             case tree.Has(quantifier=tree.Quantifier.ONE):
                 return self._listed(item.subject, [item.value], bound)
             case tree.Or():
-                return self._by_every_branch(item, bound)
+                return sorted(self._by_every_branch(item, bound))
             case _:
                 return ()
 

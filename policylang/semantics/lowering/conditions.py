@@ -34,8 +34,15 @@ from policylang.syntax import tree
 
 
 def lower_body(scope: Scope) -> None:
-    """Lower every conjunct of a scope: plain ones first, so that nested bodies know what is read."""
-    for i in sorted(range(len(scope.items)), key=lambda i: _rank(scope.items[i])):
+    """Lower every conjunct of a scope: plain ones first, so that nested bodies know what is read.
+
+    Of these, what binds comes in the order of binding, so that types are known before they are needed.
+    """
+    order = {item: place for place, item in reversed(list(enumerate(scope.binders.values())))}
+    last = len(order)
+    for i in sorted(
+        range(len(scope.items)), key=lambda i: (_rank(scope.items[i]), order.get(i, last))
+    ):
         scope.slot = i
         CONDITIONS.lower(scope, scope.items[i])
 

@@ -402,7 +402,9 @@ def _counts_fit(scope: Scope, node: tree.Call, function: Function) -> bool:
     if any(argument.name is not None for argument in node.arguments):
         named = next(argument for argument in node.arguments if argument.name is not None)
         scope.rule.report(
-            codes.NAMED_ARGUMENT.at(named.span, name=function.name, hint=f"write `{function.forms[0]}`")
+            codes.NAMED_ARGUMENT.at(
+                named.span, name=function.name, hint=f"write `{function.forms[0]}`"
+            )
         )
         return False
     if function.fewest <= count <= function.most:

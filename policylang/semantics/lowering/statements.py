@@ -48,7 +48,6 @@ from policylang.syntax import tree
 from policylang.syntax.walk import walk
 
 T = TypeVar("T")
-_MOST_ROUNDS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,20 +458,19 @@ _NEVER_EFFECTS: Final[dict[type[tree.Node], NeverEffect]] = {
 
 
 def in_rounds(rule: RuleContext, attempt: Callable[[], T]) -> T:
-    """Lower a statement again until the types of its variables are settled."""
-    for _ in range(_MOST_ROUNDS):
+    """Lower a statement again until the types of its variables are settled; they only ever widen."""
+    while True:
         rule.begin_round()
         result = attempt()
         if not (rule.stale and rule.changed):
-            break
-    return result
+            return result
 
 
 def finish(rule: RuleContext, problems: list[Diagnostic]) -> bool:
-    """Hand the problems of a rule on; whether there were none."""
+    """Hand the problems of a rule on; whether there were none, and nothing is left unknown."""
     found = [*rule.problems, *rule.unbound_problems()]
     problems.extend(found)
-    return not found and not rule.incomplete
+    return not found and not rule.incomplete and not rule.stale
 
 
 def visible_variables(scope: Scope) -> tuple[Variable, ...]:
