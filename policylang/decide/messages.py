@@ -35,16 +35,22 @@ def fill(
     A blank whose read matches nothing or whose value is missing shows `(missing)`; one that cannot be
     calculated `(no value)`, since a message never changes a decision; one of a secret field `(secret)`.
     """
+    return "".join(
+        part if isinstance(part, str) else shown_blank(part, rule, bindings, model, secrets)
+        for part in message.parts
+    )
 
-    def shown(blank: Blank) -> str:
-        if secrets.hides(blank.value, rule, *blank.reads):
-            return SECRET_WORD
-        values = _read(blank, bindings, model)
-        if values is None:
-            return MISSING_WORD
-        return said(value_of(blank.value, values), blank.value.type)
 
-    return "".join(part if isinstance(part, str) else shown(part) for part in message.parts)
+def shown_blank(
+    blank: Blank, rule: str, bindings: Mapping[str, Value], model: Model, secrets: Secrets
+) -> str:
+    """What stands in the place of one blank. See `fill`."""
+    if secrets.hides(blank.value, rule, *blank.reads):
+        return SECRET_WORD
+    values = _read(blank, bindings, model)
+    if values is None:
+        return MISSING_WORD
+    return said(value_of(blank.value, values), blank.value.type)
 
 
 def _read(blank: Blank, bindings: Mapping[str, Value], model: Model) -> Mapping[str, Value] | None:
