@@ -31,8 +31,7 @@ from policylang.semantics.program import (
     Variable,
 )
 from tests.reference.draws import Draws, chance, pick
-from tests.reference.expressions import COLLECTIONS, Expressions, element_type, fits
-from tests.reference.pools import TYPES
+from tests.reference.expressions import Expressions, element_type, fits
 
 ORIGIN = Origin(Span(Text("<generated>", ""), 0, 0), "")
 
@@ -45,6 +44,8 @@ class Readable:
     definitions: Mapping[str, tuple[Type, ...]]
     strata: Mapping[str, int]
     fallible: bool
+    writable: bool = False
+    """Keep to what policies can say: written variables, each bound in one place."""
 
 
 class Scope:
@@ -78,7 +79,9 @@ class Maker:
     def __init__(self, draws: Draws, readable: Readable, stratum: int, *, growing: bool) -> None:
         self._draws = draws
         self._readable = readable
-        self._expressions = Expressions(draws, fallible=readable.fallible)
+        self._expressions = Expressions(
+            draws, fallible=readable.fallible, writable=readable.writable
+        )
         self._growing = growing or chance(draws, 50)
         self._below = [name for name, level in readable.strata.items() if level < stratum]
         self._beside = (
@@ -136,7 +139,7 @@ class Maker:
 
     def _fresh(self, type_: Type) -> Variable:
         self._count += 1
-        hidden = chance(self._draws, 15)
+        hidden = not self._readable.writable and chance(self._draws, 15)
         return Variable(f"{'_h' if hidden else 'X'}{self._count}", type_, hidden)
 
     def _new(self, scope: Scope, type_: Type) -> Variable:
@@ -175,23 +178,24 @@ class Maker:
         return self._new(scope, type_)
 
     def _each(self, scope: Scope) -> Each:
-        kinds = [v.type for v in scope.variables if base(v.type) in COLLECTIONS]
-        collection = self._expressions.term(
-            pick(self._draws, kinds or COLLECTIONS), scope.variables
-        )
+        known = self._expressions.collections
+        kinds = [v.type for v in scope.variables if base(v.type) in known]
+        collection = self._expressions.term(pick(self._draws, kinds or known), scope.variables)
         index: Argument = ANY
         if isinstance(base(collection.type), ListType) and chance(self._draws, 60):
             index = self._argument(scope, INT, False)
         element = self._argument(scope, element_type(collection), False)
+        if element is ANY and self._readable.writable:
+            element = self._new(scope, element_type(collection))
         return Each(collection, element, index, ORIGIN)
 
     def _bind(self, scope: Scope) -> Bind:
-        types = [v.type for v in scope.variables] or [pick(self._draws, TYPES)]
+        types = [v.type for v in scope.variables] or [pick(self._draws, self._expressions.types)]
         depth = 2 if self._growing else 0
         wanted = pick(self._draws, types)
         value = self._expressions.expression(wanted, scope.variables, depth)
         again = scope.fitting(value.type)
-        if again and chance(self._draws, 30):
+        if again and not self._readable.writable and chance(self._draws, 30):
             return Bind(pick(self._draws, again), value, ORIGIN)
         return Bind(self._new(scope, value.type), value, ORIGIN)
 
@@ -205,7 +209,10 @@ class Maker:
         return Not(body, tuple(bound), ORIGIN)
 
     def _or(self, scope: Scope, depth: int, within: bool) -> Or:
-        binds = [self._fresh(pick(self._draws, TYPES)) for _ in range(self._draws.below(3))]
+        binds = [
+            self._fresh(pick(self._draws, self._expressions.types))
+            for _ in range(self._draws.below(3))
+        ]
         branches = tuple(
             self.body(scope.variables, depth, binds, within=within)[0]
             for _ in range(2 + self._draws.below(2))
@@ -242,7 +249,7 @@ class Maker:
             grown = self._expressions.expression(type_, inside, 1)
             expression = grown if fits(type_, grown.type) else value  # type: ignore[assignment]
         again = scope.fitting(type_)
-        if again and chance(self._draws, 20):
+        if again and not self._readable.writable and chance(self._draws, 20):
             result = pick(self._draws, again)
         else:
             result = self._new(scope, type_)

@@ -28,10 +28,13 @@ from policylang.facts.types import (
 from policylang.semantics.operations import Mismatch, is_ordered, result_type, unify
 from policylang.semantics.program import Apply, Constant, Expression, Operation, Variable
 from tests.reference.draws import Draws, chance, pick
-from tests.reference.pools import TYPES, ZONES, value
+from tests.reference.pools import TYPES, WRITABLE_TYPES, ZONES, value
 
 ANY_NUMBER = DecimalType(None)
 """As a wanted type: a number of whatever type."""
+
+LONGEST = 10**38
+"""Longer integers are not written as constants of a policy."""
 
 COLLECTIONS: tuple[Type, ...] = tuple(t for t in TYPES if isinstance(t, SetType | ListType))
 
@@ -114,15 +117,21 @@ def fits(wanted: Type, given: Type) -> bool:
 class Expressions:
     """Makes expressions from choices; with `fallible` also ones that may fail often."""
 
-    def __init__(self, draws: Draws, *, fallible: bool) -> None:
+    def __init__(self, draws: Draws, *, fallible: bool, writable: bool = False) -> None:
         self._draws = draws
         self._fallible = fallible
+        self._writable = writable
+        self.types = WRITABLE_TYPES if writable else TYPES
+        self.collections = tuple(t for t in COLLECTIONS if t in self.types)
 
     def constant(self, type_: Type) -> Constant:
         """A constant of the type (an Int or a Decimal(2) where any number is wanted)."""
         if type_ == ANY_NUMBER:
             type_ = pick(self._draws, (INT, DecimalType(2)))
-        return Constant(value(self._draws, type_), base(type_))
+        constant = value(self._draws, type_)
+        if self._writable and isinstance(constant, int) and abs(constant) >= LONGEST:
+            constant = 0
+        return Constant(constant, base(type_))
 
     def term(self, type_: Type, scope: Sequence[Variable]) -> Variable | Constant:
         """A variable in scope of that type if there is one, or a constant."""
@@ -150,6 +159,8 @@ class Expressions:
 
     def _apply(self, form: _Form, scope: Sequence[Variable], depth: int) -> Apply:
         operation, wanted = form
+        if operation is _O.FIT and self._writable:
+            operation = _O.ROUND
         arguments = [self.expression(type_, scope, depth) for type_ in wanted]
         if operation is _O.DIV and chance(self._draws, 30):
             arguments[1] = self._nothing(wanted[1])
@@ -167,7 +178,7 @@ class Expressions:
         return Constant(dt.timedelta(0), DURATION) if type_ is DURATION else Constant(0, INT)
 
     def _zone(self) -> str:
-        if self._fallible and chance(self._draws, 20):
+        if self._fallible and not self._writable and chance(self._draws, 20):
             return "Nowhere/Land"
         return pick(self._draws, ZONES)
 
@@ -180,7 +191,7 @@ class Expressions:
             case 4:
                 return self._membership(scope, depth)
             case 5:
-                collection = pick(draws, [t for t in COLLECTIONS if isinstance(t, SetType)])
+                collection = pick(draws, [t for t in self.collections if isinstance(t, SetType)])
                 both = [self.term(collection, scope) for _ in range(2)]
                 return _typed(pick(draws, (_O.HAS_ALL, _O.HAS_ANY)), both)
             case 6:
@@ -195,7 +206,7 @@ class Expressions:
         if self._fallible and chance(self._draws, 50):
             return pick(self._draws, tuple(_FALLIBLE_FORMS))
         types = [base(variable.type) for variable in scope]
-        return pick(self._draws, types) if types else pick(self._draws, TYPES)
+        return pick(self._draws, types) if types else pick(self._draws, self.types)
 
     def _comparison(self, type_: Type, scope: Sequence[Variable], depth: int) -> Expression:
         type_ = ANY_NUMBER if is_number(base(type_)) else type_
@@ -204,7 +215,7 @@ class Expressions:
         return _typed(operation, [self.expression(type_, scope, depth) for _ in range(count)])
 
     def _membership(self, scope: Sequence[Variable], depth: int) -> Expression:
-        collection = self.term(pick(self._draws, COLLECTIONS), scope)
+        collection = self.term(pick(self._draws, self.collections), scope)
         kind = base(collection.type)
         assert isinstance(kind, SetType | ListType)
         element = self.expression(kind.element.type, scope, depth)

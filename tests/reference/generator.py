@@ -7,6 +7,7 @@ nested `or` and `not`, reference relations, tables, several actions, and operati
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ from policylang.semantics.program import (
 from policylang.semantics.slicing import matches
 from tests.reference import bodies
 from tests.reference.draws import Draws, Searched, chance, pick, some
-from tests.reference.pools import TYPES, field_value, value
+from tests.reference.pools import TYPES, WRITABLE_TYPES, field_value, value
 
 ORIGIN = Origin(Span(Text("<generated>", ""), 0, 0), "")
 NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
@@ -66,12 +67,12 @@ def cases(draw: st.DrawFn) -> Case:
     return case(Searched(draw))
 
 
-def case(draws: Draws) -> Case:
-    """One case, from whatever makes the choices."""
-    pool = _pool(draws)
-    relations = _relations(draws, pool)
+def case(draws: Draws, *, writable: bool = False) -> Case:
+    """One case, from whatever makes the choices; a `writable` one keeps to what policies can say."""
+    pool = _pool(draws, WRITABLE_TYPES if writable else TYPES)
+    relations = _relations(draws, pool, writable)
     predicates = _predicates(draws, pool)
-    program = _program(draws, relations, predicates)
+    program = _program(draws, relations, predicates, writable)
     reference = {r.name: _rows(draws, r) for r in relations if r.file is not None}
     digests = {name: f"digest of {name}" for name in reference}
     requests = tuple(_request(draws, relations, digests, action) for action in ACTIONS)
@@ -81,9 +82,9 @@ def case(draws: Draws) -> Case:
 # --- relations and their rows ---------------------------------------------------------------------------
 
 
-def _pool(draws: Draws) -> tuple[Type, ...]:
+def _pool(draws: Draws, types: Sequence[Type]) -> tuple[Type, ...]:
     """The few types of one case: few, so that values of one column meet those of another."""
-    return tuple(dict.fromkeys(some(draws, 5, lambda: pick(draws, TYPES), at_least=1)))
+    return tuple(dict.fromkeys(some(draws, 5, lambda: pick(draws, types), at_least=1)))
 
 
 def _columns(draws: Draws, pool: Sequence[Type], at_least: int = 0) -> tuple[Field, ...]:
@@ -93,14 +94,20 @@ def _columns(draws: Draws, pool: Sequence[Type], at_least: int = 0) -> tuple[Fie
     )
 
 
-def _relations(draws: Draws, pool: Sequence[Type]) -> list[Relation]:
+def _relations(draws: Draws, pool: Sequence[Type], writable: bool) -> list[Relation]:
     many, one = Cardinality.MANY, Cardinality.ONE
     found = [
         Relation("now", "", RelationKind.BUILTIN, one, (Field("now", Domain(DATETIME)),)),
         Relation("m.keyed", "m", RelationKind.FACT, many, (Field("id", Domain(INT), key=True),)),
     ]
     found += [
-        Relation(name, "m", RelationKind.ACTION, Cardinality.OPTIONAL, _columns(draws, pool))
+        Relation(
+            name,
+            "m",
+            RelationKind.ACTION,
+            Cardinality.OPTIONAL,
+            _columns(draws, pool, int(writable)),
+        )
         for name in ACTIONS
     ]
     for i in range(1 + draws.below(4)):
@@ -112,8 +119,10 @@ def _relations(draws: Draws, pool: Sequence[Type]) -> list[Relation]:
         found.append(Relation(f"m.r{i}", "m", RelationKind.FACT, many, columns, file="rows.csv"))
     for i in range(draws.below(2)):
         columns = _columns(draws, pool, at_least=1)
+        if writable:
+            columns = tuple(dataclasses.replace(column, optional=False) for column in columns)
         found.append(Relation(f"m.t{i}", "m", RelationKind.TABLE, many, columns))
-    if chance(draws, 30):
+    if not writable and chance(draws, 30):
         columns = (Field("index", Domain(INT)), *_columns(draws, pool))
         parent = found[-1].name
         found.append(
@@ -177,13 +186,18 @@ def _predicates(draws: Draws, pool: Sequence[Type]) -> list[Definition]:
 
 
 def _program(
-    draws: Draws, relations: Sequence[Relation], definitions: Sequence[Definition]
+    draws: Draws, relations: Sequence[Relation], definitions: Sequence[Definition], writable: bool
 ) -> Program:
     kinds = bodies.Readable(
-        relations={r.name: r.columns for r in relations},
+        relations={
+            r.name: r.columns
+            for r in relations
+            if not (writable and r.kind is RelationKind.BUILTIN)
+        },
         definitions={d.name: d.types for d in definitions},
         strata={d.name: d.stratum for d in definitions},
         fallible=chance(draws, 40),
+        writable=writable,
     )
     rules = [
         _clause(draws, kinds, definition, number)
@@ -262,7 +276,7 @@ def _head(
         case 4:
             return Assign("m.queue", term(STRING, bound), draws.below(3)), ()
         case _:
-            return Never(pick(draws, tuple(NeverEffect))), actions
+            return Never(pick(draws, (NeverEffect.ALLOW, NeverEffect.DENY))), actions
 
 
 def _finished(

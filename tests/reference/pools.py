@@ -65,6 +65,13 @@ TYPES: tuple[Type, ...] = (
     RefType("m.keyed", INT),
 )
 
+WRITABLE_TYPES = tuple(
+    type_
+    for type_ in TYPES
+    if not isinstance(type_, RefType) and type_ != ListType(Domain(PAYMENT))
+)
+"""The types whose values a policy can write, and that need no other rows."""
+
 _SCALARS: dict[Type, tuple[Value, ...]] = {
     BOOL: (False, True),
     INT: (

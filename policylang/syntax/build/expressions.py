@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, cast
 
 from policylang.diagnostics import Diagnostic, Span
@@ -185,7 +186,10 @@ def negative(minus: Token, operand: t.Expr) -> t.Expr:
             return t.IntLiteral(span, -value, f"-{text}")
         case t.DecimalLiteral(value=value, text=text) if not text.startswith("-"):
             return t.DecimalLiteral(span, value.copy_negate() if value else value, f"-{text}")
-        case t.DurationLiteral(value=value, text=text) if not text.startswith("-"):
+        # The longest durations have no negative: `-` on them is an operation, which fails.
+        case t.DurationLiteral(value=value, text=text) if (
+            not text.startswith("-") and value <= -timedelta.min
+        ):
             return t.DurationLiteral(span, -value, f"-{text}")
         case _:
             return t.Negate(span, operand)
