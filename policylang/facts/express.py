@@ -14,13 +14,14 @@ from typing import Any, Final
 from pydantic_core import CoreSchema, SchemaValidator, ValidationError, core_schema
 
 from policylang.facts.checks import check_references
-from policylang.facts.factset import FactSet, Row
+from policylang.facts.factset import FactSet, Row, new_factset
 from policylang.facts.forms import read_datetime
 from policylang.facts.plans import ActionPlan, FactEntry, Surroundings
 from policylang.facts.rows import Findings, RelationReader
 from policylang.facts.schema import Source
 from policylang.facts.unfold import Unfolding
 
+_MODEL: Final = Source.MODEL
 _SYSTEM: Final = Source.SYSTEM
 _BESIDE: Final = ("decisions", "history", "approvals")
 
@@ -54,8 +55,16 @@ class _Part:
             )
             own = (new_row(Row, (0, values, _SYSTEM)),)
         else:
-            listed = self.reader.all_finished(validated, given, found)
-            own = tuple([new_row(Row, (i, row, _SYSTEM)) for i, row in enumerate(listed)])
+            if self.is_simple:
+                own = tuple(
+                    [
+                        new_row(Row, (i, tuple(row[0].values()), _SYSTEM))
+                        for i, row in enumerate(validated)
+                    ]
+                )
+            else:
+                listed = self.reader.all_finished(validated, given, found)
+                own = tuple([new_row(Row, (i, row, _SYSTEM)) for i, row in enumerate(listed)])
             key = self.key
             if key is not None and len(own) > 1 and len({row[1][key] for row in own}) < len(own):
                 return False
@@ -128,13 +137,12 @@ class Express:
             check_references(self._plan.referring, rows, around, found)
             if found.problems:
                 return None
-        if not (found.changes or found.defaults):
-            return FactSet(self._action, now, rows, around.digests)
-        return FactSet(self._action, now, rows, around.digests, *found.noted())
+        changes, defaults = found.noted()
+        return new_factset(self._action, now, rows, around.digests, changes, defaults)
 
     def _add_action(self, validated: Any, given: Any, rows: Rows, found: Findings) -> None:
         values = self._plan.action.reader.finished(validated, given, 0, found)
-        row = new_row(Row, (0, values, Source.MODEL))
+        row = new_row(Row, (0, values, _MODEL))
         rows[self._action] = own = (row,)
         if self._unfold_action is not None:
             self._unfold_action(own, rows)

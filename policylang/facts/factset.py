@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from policylang.facts.schema import Source
 from policylang.facts.values import Missing, Value
@@ -70,3 +70,33 @@ class FactSet:
     def of(self, relation: str) -> tuple[Row, ...]:
         """The rows of a relation."""
         return self.rows.get(relation, ())
+
+
+_SLOTS: Final[Any] = vars(FactSet)
+_SET_ACTION: Final = _SLOTS["action"].__set__
+_SET_NOW: Final = _SLOTS["now"].__set__
+_SET_ROWS: Final = _SLOTS["rows"].__set__
+_SET_REFERENCE: Final = _SLOTS["reference"].__set__
+_SET_CHANGES: Final = _SLOTS["changes"].__set__
+_SET_DEFAULTS: Final = _SLOTS["defaults"].__set__
+_SET_ASKED: Final = _SLOTS["asked"].__set__
+
+
+def new_factset(
+    action: str,
+    now: dt.datetime,
+    rows: Mapping[str, tuple[Row, ...]],
+    reference: Mapping[str, str],
+    changes: tuple[Change, ...],
+    defaults: tuple[Cell, ...],
+) -> FactSet:
+    """A fact set made in half the time of its own constructor, which a frozen dataclass makes slow."""
+    facts = object.__new__(FactSet)
+    _SET_ACTION(facts, action)
+    _SET_NOW(facts, now)
+    _SET_ROWS(facts, rows)
+    _SET_REFERENCE(facts, reference)
+    _SET_CHANGES(facts, changes)
+    _SET_DEFAULTS(facts, defaults)
+    _SET_ASKED(facts, ())
+    return facts

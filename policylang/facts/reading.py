@@ -14,6 +14,7 @@ from typing import Any, Final, assert_never, cast
 
 from policylang.facts import codes, forms
 from policylang.facts.forms import MOST_ELEMENTS, Reader, Unfit
+from policylang.facts.memory import Memory
 from policylang.facts.normalizers import rewriter
 from policylang.facts.types import (
     DecimalType,
@@ -64,9 +65,17 @@ def _normalizing(domain: Domain, names: tuple[str, ...], strict: Reader) -> Read
     from_text = text_reader(domain)
     strict_first = keeps_strict_forms(domain, names)
 
+    memory: Memory[Any] = Memory()
+    # Free text comes but once, and may be secret: it is not remembered.
+    is_form = key_type(domain.type) is not ScalarType.STRING
+
     def otherwise(given: str) -> Any:
+        known = memory.get(given) if is_form else None
+        if known is not None:
+            return known
         text = rewrite(given)
-        return None if text is None else from_text(text)
+        value = None if text is None else from_text(text)
+        return memory.keep(given, value) if is_form else value
 
     if strict_first and isinstance(domain.type, DecimalType) and domain.type.scale is not None:
         return forms.decimal_reader(domain, domain.type.scale, otherwise)

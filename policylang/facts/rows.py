@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
@@ -11,7 +12,8 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema
 from policylang.facts.diagnose import not_an_object, problems_of, rows_problems
 from policylang.facts.factset import Cell, Change
 from policylang.facts.forms import Unfit
-from policylang.facts.normalizers import rewriter
+from policylang.facts.memory import Memory
+from policylang.facts.normalizers import Rewrite, rewriter
 from policylang.facts.reading import (
     keeps_strict_forms,
     key_type,
@@ -29,7 +31,9 @@ from policylang.facts.types import (
     ListType,
     RecordType,
     RefType,
+    ScalarType,
     SetType,
+    Type,
 )
 from policylang.facts.validators import row_schema
 from policylang.facts.values import MISSING, Missing, Value
@@ -114,7 +118,7 @@ class RelationReader:
             if c.default is not MISSING
         )
         self._normalizing = tuple(
-            (i, c, isinstance(c.domain.type, DecimalType))
+            (i, c, isinstance(c.domain.type, DecimalType), Memory[tuple[str, ...]]())
             for i, c in enumerate(self._columns)
             if may_change(c.domain)
         )
@@ -163,13 +167,20 @@ class RelationReader:
         for name, cell in self._defaults:
             if name not in given:
                 found.defaults.append(cell if number == 0 else cell._replace(row=number))
-        for i, column, is_decimal in self._normalizing:
+        for i, column, is_decimal, memory in self._normalizing:
             raw, value = given.get(column.name), values[i]
             # A text that reads as itself was not changed: this is the usual case, and it is cheap.
             if raw is None or raw == value or (is_decimal and raw == str(value)):
                 continue
             cell = Cell(self.relation.name, number, column.name)
-            found.changes += changes(raw, value, column.domain, cell, "")
+            if type(raw) is not str or column.domain.type is ScalarType.STRING:
+                found.changes += changes(raw, value, column.domain, cell, "")
+                continue
+            by = memory.get(raw)
+            if by is None:
+                by = memory.keep(raw, _by(raw, value, column.domain))
+            if by:
+                found.changes.append(Change(cell, "", raw, value, by))
         return values
 
 
@@ -236,8 +247,8 @@ def _by(given: str, value: Value | Missing, domain: Domain) -> tuple[str, ...]:
     if keeps_strict_forms(domain, names) and _is_strict(given, domain):
         return () if given == value or not _is_enum(domain) else (SPELLING,)
     by, text = [], given
-    for name in names:
-        after = rewriter((name,), key_type(domain.type))(text)
+    for name, rewrite in _steps(names, key_type(domain.type)):
+        after = rewrite(text)
         if after != text:
             by.append(name)
         if after is None:
@@ -246,6 +257,11 @@ def _by(given: str, value: Value | Missing, domain: Domain) -> tuple[str, ...]:
     if _is_enum(domain) and text != value:
         by.append(SPELLING)
     return tuple(by)
+
+
+@lru_cache(maxsize=1024)
+def _steps(names: tuple[str, ...], type_: Type) -> tuple[tuple[str, Rewrite], ...]:
+    return tuple((name, rewriter((name,), type_)) for name in names)
 
 
 def _is_strict(given: str, domain: Domain) -> bool:
