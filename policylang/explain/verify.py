@@ -62,7 +62,10 @@ def verify(
     firings: Sequence[Firing],
     reference: Reference | None = None,
 ) -> tuple[str, ...]:
-    """What is wrong with a proof, in words, step by step; empty where every step is right."""
+    """What is wrong with a proof, in words, step by step; empty where every step is right.
+
+    `firings` are all of the evaluation (`Decision.all_firings`), those that no request changes included.
+    """
     checker = _Checker(World(program, facts, firings, reference), facts, reference or {}, proof)
     return tuple(checker.problems())
 

@@ -31,7 +31,7 @@ def _proof(voice: Voice, case: Case) -> str:
     if decided.facts is None or decided.decision.failure is not None:
         return "nothing to prove\n"
     explanation = decided.explanation()
-    firings = decided.decision.firings
+    firings = decided.decision.all_firings
     assert not verify(explanation.proof, decided.program, decided.facts, firings, decided.reference)
     words = Words(decided.model, voice)
     return render(explanation_tree(explanation, words, absences=True)) + "\n"
