@@ -69,3 +69,23 @@ def _headings(page: Path) -> set[str]:
         if token.type == "heading_open"
     ]
     return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in texts}
+
+
+def test_every_page_can_be_reached_from_the_index() -> None:
+    """Following links from the README and the index leads to every page of the documentation."""
+    waiting = [ROOT / "README.md", ROOT / "docs" / "index.md"]
+    reached = set(waiting)
+    while waiting:
+        page = waiting.pop()
+        for target in _local_links(page):
+            path = (page.parent / target.partition("#")[0]).resolve()
+            if path.suffix == ".md" and path.exists() and path not in reached:
+                reached.add(path)
+                waiting.append(path)
+    pages = {page for page in (ROOT / "docs").rglob("*.md") if not _is_diagnostic(page)}
+    assert pages - reached == set()
+
+
+def _is_diagnostic(page: Path) -> bool:
+    # `policylang explain` lists them; the index of the folder says so.
+    return page.parent.name == "diagnostics"
