@@ -111,7 +111,8 @@ class AspEvaluator:
         if isinstance(ready, Failure):
             return ready
         if self._contained is not None and _units(ready, facts) > _allowed(limits):
-            return self._contained.evaluate(facts, limits)
+            answer = self._contained.evaluate(facts, limits)
+            return Firings(answer.own, ready.settled) if isinstance(answer, Firings) else answer
         with _grounding:
             return _answer(ready, _found(ready, [facts]), 0)
 

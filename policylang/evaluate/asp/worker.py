@@ -12,7 +12,7 @@ import pickle
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from policylang.errors import InternalError
-from policylang.evaluate.firings import Evaluation, Failure, FailureKind, Limits
+from policylang.evaluate.firings import Evaluation, Failure, FailureKind, Firings, Limits
 
 if TYPE_CHECKING:
     from policylang.evaluate.asp.evaluator import AspEvaluator, Fixed
@@ -47,7 +47,9 @@ def _evaluated(
     try:
         if isinstance(asked, str):
             return evaluator.fixed(asked)
-        return evaluator.evaluate(asked, limits)
+        answer = evaluator.evaluate(asked, limits)
+        # What is settled is known where the answer goes.
+        return Firings(answer.own) if isinstance(answer, Firings) else answer
     except MemoryError:
         return OUT_OF_MEMORY
     except InternalError as bug:

@@ -306,7 +306,10 @@ def test_grounding_alone_decides_every_atom() -> None:
 
 @pytest.mark.slow
 def test_memory_is_bounded_over_200_000_decisions() -> None:
-    """Two hundred thousand decisions, each with strings never seen before, leave the process as large as it was."""
+    """Two hundred thousand decisions with strings never seen before leave nothing of those behind.
+
+    What grows is clingo's: 64 bytes for each control that it makes and frees, 12 MB here.
+    """
     policy = Policy(STRINGS)
     process = psutil.Process()
     given = policy.facts("act", {"name": "x"}, role=[{"name": "x", "note": "y"}])
@@ -325,5 +328,5 @@ def test_memory_is_bounded_over_200_000_decisions() -> None:
         answer = policy.evaluator.evaluate(facts, LIMITS)
         assert isinstance(answer, Firings)
         assert len(answer.firings) == 1
-    # The strings alone, kept as clingo's symbols, would be 60 MB.
-    assert process.memory_info().rss - before < 12 << 20
+    # The strings alone, kept as clingo's symbols, would be 60 MB more.
+    assert process.memory_info().rss - before < 24 << 20

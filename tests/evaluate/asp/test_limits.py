@@ -230,3 +230,25 @@ def test_the_end_of_the_process_is_the_end_of_its_worker() -> None:
     workers = [int(pid) for pid in done.stdout.split()]
     assert workers
     assert not any(psutil.pid_exists(pid) for pid in workers)
+
+
+def test_the_worker_leaves_out_what_is_known_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer of the worker has the firings of reference data too, without carrying them over."""
+    policy = Policy(
+        """
+        module m version "1.0.0"
+        facts point from "points.csv" { a: Int }
+        action go { n: Int }
+        define near(A, B) if point(a: A) and B == A + 1
+        rule all: allow go if near(go.n, B)
+        """,
+        {"point": edges(3)},
+    )
+    facts = policy.facts("go", {"n": 1})
+    here = policy.evaluator.evaluate(facts, LIMITS)
+    monkeypatch.setattr(evaluator_module, "_UNITS_HERE", 0)
+    there = policy.evaluator.evaluate(facts, LIMITS)
+    policy.evaluator.close()
+    assert isinstance(there, Firings)
+    assert there == here
+    assert [firing.rule for firing in there.firings] == ["m.near/1"] * 3 + ["m.all"]
