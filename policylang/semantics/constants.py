@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -34,7 +33,7 @@ from policylang.facts.types import (
 from policylang.facts.values import MISSING, Missing, Record, Value
 from policylang.semantics import codes
 from policylang.semantics.suggest import did_you_mean
-from policylang.semantics.words import article, described, plural, shown
+from policylang.semantics.words import article, described, plural
 from policylang.syntax import tree
 
 ResolveEnum = Callable[[tree.EnumValue], "tuple[EnumType, str] | None"]
@@ -376,13 +375,3 @@ def _hint(written: tree.Literal, type_: Type) -> str | None:
 def _quoted(span: Span) -> str:
     text = span.text
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def utc(value: dt.datetime) -> dt.datetime:
-    """The same moment in UTC."""
-    return value.astimezone(dt.UTC)
-
-
-def show_value(value: Value, type_: Type) -> str:
-    """A value as the policy would write it."""
-    return shown(value, type_)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, assert_never
 
-from policylang.diagnostics import Diagnostic, Span
+from policylang.diagnostics import Diagnostic, Label, Span
 from policylang.facts.normalizers import NORMALIZERS, misuses
 from policylang.facts.types import (
     DATE,
@@ -70,7 +70,8 @@ class Domains:
                 (spelling.value, spelling.span) for spelling in written.spellings
             ]:
                 if text in spelled:
-                    self._report(codes.DUPLICATE_NAME.at(span, name=text))
+                    first = [Label(spelled[text], "first here")]
+                    self._report(codes.DUPLICATE_NAME.at(span, name=text, labels=first))
                 spelled.setdefault(text, span)
             spellings = tuple(spelling.value for spelling in written.spellings)
             members.setdefault(written.name.text, Member(written.name.text, spellings))
@@ -311,7 +312,10 @@ class Domains:
         fields: dict[str, Field] = {}
         for field in written:
             if field.name.text in fields:
-                self._report(codes.DUPLICATE_NAME.at(field.name.span, name=field.name.text))
+                name = field.name.text
+                earlier = next(f.name.span for f in written if f.name.text == name)
+                labels = [Label(earlier, "first declared here")]
+                self._report(codes.DUPLICATE_NAME.at(field.name.span, name=name, labels=labels))
                 continue
             found = self.field(module, field)
             if found is None:

@@ -36,6 +36,8 @@ class RuleContext:
     problems: list[Diagnostic] = field(default_factory=list)
     stale: bool = False
     changed: bool = False
+    about: tuple[str, ...] = ()
+    """The actions that the rule is about; none for clauses and for what `set` decides."""
     incomplete: bool = False
     """Whether something of it is unknown and reported, so that types may be lacking."""
     _taken: dict[str, int] = field(default_factory=dict)
@@ -107,11 +109,6 @@ class RuleContext:
     def local(self, name: str, where: str, span: Span) -> None:
         """A variable is local to a `not`, an aggregate or a branch."""
         self._local.setdefault(name, []).append((where, span))
-
-    @property
-    def local_places(self) -> dict[str, list[tuple[str, Span]]]:
-        """Where each written name is local: the kind of the place, and its span."""
-        return self._local
 
     def twice_local(self, rule: str) -> Iterator[tuple[str, str, tuple[Span, ...]]]:
         """The names that are local to several negations, with their spans, for the rule of that name."""

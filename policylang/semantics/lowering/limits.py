@@ -24,7 +24,7 @@ from policylang.semantics.lowering.conditions import EXPRESSIONS
 from policylang.semantics.lowering.context import RuleContext, Scope, top_scope
 from policylang.semantics.lowering.expressions import local_variables, report_mismatch
 from policylang.semantics.lowering.paths import FieldPath, field_path, now_path, read
-from policylang.semantics.lowering.statements import Lowering, finish, in_rounds
+from policylang.semantics.lowering.statements import Lowering, finish, in_rounds, is_asked
 from policylang.semantics.names import Kind, look_up
 from policylang.semantics.origins import origin_of
 from policylang.semantics.program import (
@@ -168,7 +168,7 @@ def _history_path(scope: Scope, path: tree.Path, actions: tuple[str, ...]) -> Fi
     if read_path is None:
         return None
     relation = read_path.steps[0].relation
-    if not _has_every(relation, actions):
+    if not is_asked(relation, actions):
         problem = f"`{relation.bare_name}` is not the action that is limited"
         _bad(scope, path, problem, "calls that are counted lack this")
         return None
@@ -191,13 +191,6 @@ def _history_path(scope: Scope, path: tree.Path, actions: tuple[str, ...]) -> Fi
         )
         return None
     return read_path
-
-
-def _has_every(relation: Relation, actions: tuple[str, ...]) -> bool:
-    """Whether calls of all these actions have the row of a relation."""
-    if relation.kind is RelationKind.ACTION:
-        return set(actions) <= {relation.name}
-    return relation.kind is not RelationKind.GROUP or set(actions) <= set(relation.members)
 
 
 def _bad(scope: Scope, node: tree.Node, problem: str, label: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from policylang.diagnostics import Span
 from policylang.facts.schema import Cardinality, Relation, RelationKind
-from policylang.facts.types import Field, ListType, RecordType, RefType, SetType, Type
+from policylang.facts.types import Field, ListType, RecordType, RefType, Type
 from policylang.semantics import codes
 from policylang.semantics.lowering.context import Scope
 from policylang.semantics.names import NOW, Found, Kind
@@ -311,8 +311,3 @@ def is_rows(found: Found) -> bool:
     return found.symbol.kind in (
         Kind.FACT, Kind.ACTION, Kind.GROUP, Kind.TABLE, Kind.DEFINITION, Kind.BUILTIN,
     )  # fmt: skip
-
-
-def is_collection(type_: Type) -> bool:
-    """Whether values of the type have elements."""
-    return isinstance(type_, SetType | ListType)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar, assert_never
 
 from policylang.diagnostics import Diagnostic
-from policylang.facts.schema import DecisionDeclaration
+from policylang.facts.schema import DecisionDeclaration, Relation, RelationKind
 from policylang.facts.types import CIDR, DURATION, INT, STRING, DecimalType, Domain, Type, base
 from policylang.semantics import codes
 from policylang.semantics.domains import Domains
@@ -90,8 +90,8 @@ class Lowering:
         scope = top_scope(rule, conjuncts(node.condition))
         lower_body(scope)
         scope.slot = len(scope.items)
+        rule.about = self._actions(rule, node.effect)
         head = self._head(scope, node)
-        actions = self._actions(rule, node.effect)
         message = self.message(scope, node.reason)
         self._check_priority(rule, node)
         if head is None:
@@ -101,7 +101,7 @@ class Lowering:
             head=head,
             body=scope.body(),
             variables=(*visible_variables(scope), *hidden_terms(head)),
-            actions=actions,
+            actions=rule.about,
             stratum=0,
             message=message,
             origin=origin_of(node.span),
@@ -407,12 +407,24 @@ def _optional_paths(scope: Scope, node: tree.Expr, present: frozenset[str]) -> I
         mark = len(scope.rule.problems)
         read = field_path(scope, path, found)
         del scope.rule.problems[mark:]
-        if read is None or not read.may_be_missing or read.key in present:
+        if read is None or read.key in present:
             continue
         first = read.steps[0]
+        if not is_asked(first.relation, scope.rule.about) and first.relation.name not in present:
+            yield path
+            continue
+        if not read.may_be_missing:
+            continue
         fact_is_there = first.relation.name in present and not first.column.optional
         if not (fact_is_there and len(read.steps) == 1):
             yield path
+
+
+def is_asked(relation: Relation, actions: tuple[str, ...]) -> bool:
+    """Whether a relation has its row whenever one of these actions is asked, as far as that matters to it."""
+    if relation.kind is RelationKind.ACTION:
+        return set(actions) <= {relation.name}
+    return relation.kind is not RelationKind.GROUP or set(actions) <= set(relation.members)
 
 
 def _outer_paths(node: tree.Expr) -> Iterator[tree.Path]:
