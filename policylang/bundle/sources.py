@@ -54,10 +54,18 @@ def _at(location: Location) -> Iterator[Source | Diagnostic]:
         yield from _in_resource(location, location.name, 0)
         return
     path = Path(location)
-    if path.is_dir():
+    if _is_folder(path):
         yield from _in_folder(path)
     else:
         yield read_source(path)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        # A path that no file could have; that it cannot be read is told by who reads it.
+        return False
 
 
 def _in_folder(folder: Path) -> Iterator[Source | Diagnostic]:

@@ -95,9 +95,7 @@ def test_a_draft_is_a_policy(folder: Path) -> None:
     text = run("schema", "import", "requests.jsonl").stdout
     (folder / "draft.policy").write_text(text)
     run("check", "draft.policy")
-    assert json.loads(
-        run("facts", "profile", "draft.policy", "requests.jsonl", "--json").stdout
-    )
+    assert json.loads(run("facts", "profile", "draft.policy", "requests.jsonl", "--json").stdout)
 
 
 def test_drafts_from_tools_and_models(folder: Path) -> None:
