@@ -23,6 +23,8 @@ from policylang.trace.chain import BrokenRecordError, Record, read_record
 
 OPEN: Final = ".open"
 SEALED: Final = ".sealed"
+FOLDED: Final = ".folded"
+"""A segment whose records are in the DuckDB file; kept until the next folding has seen them there."""
 _DIGEST: Final = 64
 
 
@@ -63,9 +65,9 @@ def _read_line(line: bytes) -> Record:
 
 
 def segment_paths(folder: Path) -> list[Path]:
-    """The segments in a folder, open and sealed, in the order of their names."""
+    """The segments in a folder, whatever became of them, in the order of their names."""
     return sorted(
-        (path for path in folder.iterdir() if path.suffix in (OPEN, SEALED)),
+        (path for path in folder.iterdir() if path.suffix in (OPEN, SEALED, FOLDED)),
         key=lambda path: path.stem,
     )
 

@@ -97,8 +97,10 @@ class SegmentWriter:
         self._syncer: threading.Thread | None = None
 
     @property
-    def name(self) -> str:
-        """The name of the writer, which is that of its chain."""
+    def chain(self) -> str:
+        """The name of the chain that the next record stands in. A child made by fork has one of its own."""
+        if self._process != os.getpid():
+            self._begin()
         return self._name
 
     @property
@@ -124,6 +126,12 @@ class SegmentWriter:
         if batch.error is not None:
             raise TraceUnavailableError(str(batch.error)) from batch.error
         return record
+
+    def rotate(self) -> None:
+        """Seal the segment, so that it can be folded; the next record begins another in the same chain."""
+        if self._process == os.getpid():
+            with self._writing:
+                self._seal()
 
     def close(self) -> None:
         """Seal the segment. Idempotent; what was recorded stays."""

@@ -153,18 +153,18 @@ def test_identities_rise_whatever_the_clock_does() -> None:
 
 
 def test_every_changed_byte_of_a_segment_is_noticed(tmp_path: Path) -> None:
-    """Whatever bit of a whole line changes, its hash or its form no longer fits."""
+    """Whatever byte of a whole line has a bit changed, its hash or its form no longer fits."""
     with SegmentWriter(tmp_path) as writer:
         for n in range(3):
             writer.write("decision", {"n": n})
     (path,) = segment_paths(tmp_path)
     content = path.read_bytes()
     for offset in range(content.rindex(b"\n", 0, -1)):
-        for bit in (0, 3, 7):
-            changed = bytearray(content)
-            changed[offset] ^= 1 << bit
-            path.write_bytes(changed)
-            assert damages(path), f"bit {bit} of byte {offset}"
+        bit = offset % 8
+        changed = bytearray(content)
+        changed[offset] ^= 1 << bit
+        path.write_bytes(changed)
+        assert damages(path), f"bit {bit} of byte {offset}"
 
 
 def test_the_segment_of_a_living_writer_is_left_alone(tmp_path: Path) -> None:

@@ -1,0 +1,202 @@
+"""Folding: segments of writers that are done become rows of the DuckDB file.
+
+One process folds at a time: it holds a lease, an exclusive lock on a file that the system lifts when the process dies.
+A segment, its rows and its line in the ledger are one transaction, so that a kill at any moment leaves all
+of it or nothing; what the ledger holds is never folded again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from policylang.trace.chain import FIRST, Record
+from policylang.trace.migrations import prepare
+from policylang.trace.segments import (
+    FOLDED,
+    OPEN,
+    Damage,
+    read_lines,
+    seal_abandoned,
+    segment_paths,
+    sync_folder,
+)
+from policylang.trace.tables import insert_records, record_ledger
+from policylang.trace.views import create_fact_views
+from policylang.trace.writer import TraceUnavailableError
+
+LEASE: Final = "lease"
+"""The file in the folder of segments that whoever folds holds a lock on."""
+
+_PAUSE: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a folding did: segments and records that are in the file now, and what could not be read.
+
+    Segments with damage stay where they are; readers go on reading what is readable of them.
+    """
+
+    segments: int
+    records: int
+    damages: tuple[Damage, ...]
+
+
+def fold(path: Path, folder: Path, *, wait: float = 10.0) -> Folded:
+    """Move every segment whose writer is done with it into the DuckDB file at `path`.
+
+    Raises `TraceUnavailableError` where another process folds, or holds the file, for longer than `wait` seconds.
+    """
+    until = time.monotonic() + wait
+    with _lease(folder, until):
+        for segment in segment_paths(folder):
+            if segment.suffix == OPEN:
+                seal_abandoned(segment)
+        if not path.exists():
+            _make(path)
+        with opened(path, until) as database:
+            done = _fold_all(database, [p for p in segment_paths(folder) if p.suffix != OPEN])
+        sync_folder(folder)
+        return done
+
+
+def _make(path: Path) -> None:
+    """Make the file. It appears whole: a kill while DuckDB makes one leaves a file that it cannot open."""
+    new = path.with_name(path.name + ".new")
+    for left in (new, new.with_name(new.name + ".wal")):
+        left.unlink(missing_ok=True)
+    with duckdb.connect(str(new)) as database:
+        prepare(database)
+        database.execute("CHECKPOINT")
+    with new.open("rb+") as file:
+        os.fsync(file.fileno())
+    new.rename(path)
+    sync_folder(path.parent)
+
+
+def _fold_all(database: duckdb.DuckDBPyConnection, segments: list[Path]) -> Folded:
+    prepare(database)
+    known = {row[0] for row in database.execute("SELECT segment FROM base.ledger").fetchall()}
+    damages: list[Damage] = []
+    folded: list[Path] = []
+    count = 0
+    for segment in segments:
+        if segment.stem in known:
+            _put_away(segment)
+            continue
+        records, found = read_segment(segment)
+        damages.extend(found)
+        if not found:
+            _fold_one(database, segment, records)
+            folded.append(segment)
+            count += len(records)
+    if folded:
+        create_fact_views(database)
+    # Only what a checkpoint wrote into the file itself may lose its segment: a write-ahead log can be lost.
+    database.execute("CHECKPOINT")
+    for segment in folded:
+        segment.rename(segment.with_suffix(FOLDED))
+    return Folded(len(folded), count, tuple(damages))
+
+
+def _put_away(segment: Path) -> None:
+    """A segment that an earlier folding has put into the file: seen there again, it can go."""
+    if segment.suffix == FOLDED:
+        segment.unlink()
+    else:
+        segment.rename(segment.with_suffix(FOLDED))
+
+
+def _fold_one(database: duckdb.DuckDBPyConnection, segment: Path, records: list[Record]) -> None:
+    database.execute("BEGIN")
+    try:
+        insert_records(database, "base", segment.stem, records)
+        record_ledger(database, "base", segment.stem)
+        database.execute("COMMIT")
+    except BaseException:
+        with suppress(duckdb.Error):
+            database.execute("ROLLBACK")
+        raise
+
+
+def read_segment(segment: Path, content: bytes | None = None) -> tuple[list[Record], list[Damage]]:
+    """The records of a segment that can be read, and what is wrong with it: lines, and links between them."""
+    read = read_lines(segment.read_bytes() if content is None else content, segment)
+    records: list[Record] = []
+    damages: list[Damage] = []
+    for line, found in enumerate(read, start=1):
+        if isinstance(found, Damage):
+            damages.append(found)
+            continue
+        problem = _misplaced(records[-1] if records else None, found)
+        if problem and not damages:
+            damages.append(Damage(segment, line, problem))
+        records.append(found)
+    return records, damages
+
+
+def _misplaced(before: Record | None, record: Record) -> str:
+    """Why a record does not follow the one before it in a segment; empty where it does."""
+    if before is None:
+        first = record.sequence == 1
+        return (
+            "it starts a chain and names a record before"
+            if first and record.previous != FIRST
+            else ""
+        )
+    if record.writer != before.writer:
+        return f"it is of the chain {record.writer}"
+    if record.sequence != before.sequence + 1:
+        return f"it has the number {record.sequence} and follows {before.sequence}"
+    return "" if record.previous == before.digest else "it does not name the hash of the one before"
+
+
+@contextmanager
+def _lease(folder: Path, until: float) -> Iterator[None]:
+    number = os.open(folder / LEASE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise TraceUnavailableError("another process is folding the traces") from None
+                time.sleep(_PAUSE)
+        yield
+    finally:
+        os.close(number)
+
+
+@contextmanager
+def opened(path: Path, until: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The file, open for writing. No other process can open it meanwhile, not even to read."""
+    while True:
+        try:
+            database = duckdb.connect(str(path))
+            break
+        except (duckdb.IOException, duckdb.ConnectionException, duckdb.BinderException) as error:
+            if not is_held(error) or time.monotonic() >= until:
+                raise TraceUnavailableError(f"cannot open {path.name}: {error}") from error
+            time.sleep(_PAUSE)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def is_held(error: duckdb.Error) -> bool:
+    """Whether the file could not be opened because somebody else has it open."""
+    text = str(error).lower()
+    return any(
+        word in text for word in ("lock", "already attached", "different configuration", "conflict")
+    )

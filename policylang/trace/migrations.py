@@ -1,0 +1,56 @@
+"""The tables of a file, made or brought forward to the form that this version knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import duckdb
+
+from policylang.trace.tables import STORE_FORM, create_tables
+from policylang.trace.views import create_views
+from policylang.trace.writer import TraceUnavailableError
+
+Step = Callable[[duckdb.DuckDBPyConnection], None]
+
+STEPS: Final[Mapping[int, Step]] = {}
+"""What brings a file of a form to the next one. `records` never changes: it is what was recorded."""
+
+
+def prepare(database: duckdb.DuckDBPyConnection, steps: Mapping[int, Step] = STEPS) -> None:
+    """Make the tables of an empty file, or bring those of an older form forward, in one transaction.
+
+    Raises `TraceUnavailableError` where the file is of a newer form, or no store.
+    """
+    form = form_of(database)
+    if form == STORE_FORM:
+        return
+    database.execute("BEGIN")
+    if form is None:
+        create_tables(database, "base", stored=True)
+        database.execute("CREATE TABLE base.form (version INTEGER)")
+        database.execute("INSERT INTO base.form VALUES (?)", [STORE_FORM])
+    else:
+        for version in range(form, STORE_FORM):
+            steps[version](database)
+        database.execute("UPDATE base.form SET version = ?", [STORE_FORM])
+    create_views(database)
+    database.execute("COMMIT")
+
+
+def form_of(database: duckdb.DuckDBPyConnection, catalog: str | None = None) -> int | None:
+    """The form of the tables in a file, None where it has none yet. Raises where this version cannot read it."""
+    chosen = "current_database()" if catalog is None else f"'{catalog}'"
+    tables = database.execute(
+        f"SELECT count(*) FROM duckdb_tables() WHERE database_name = {chosen} AND schema_name = 'base'"
+    ).fetchone()
+    if tables is None or tables[0] == 0:
+        return None
+    prefix = "" if catalog is None else f"{catalog}."
+    row = database.execute(f"SELECT version FROM {prefix}base.form").fetchone()
+    if row is None or row[0] > STORE_FORM:
+        version = "none" if row is None else row[0]
+        raise TraceUnavailableError(
+            f"the file is of form {version}, and this version of policylang knows {STORE_FORM}"
+        )
+    return int(row[0])

@@ -1,0 +1,213 @@
+"""Reading a store: what is folded and what is not, seen as one, each record once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+import duckdb
+
+from policylang.trace.chain import Record
+from policylang.trace.folding import is_held, read_segment
+from policylang.trace.migrations import form_of
+from policylang.trace.segments import Damage, segment_paths
+from policylang.trace.tables import DERIVED, STORE_FORM, create_tables, insert_records
+from policylang.trace.views import create_fact_views, create_views, literal
+from policylang.trace.writer import TraceUnavailableError
+
+_PAUSE: Final = 0.05
+_AT_ONCE: Final = 1_000
+_COLUMNS: Final = """kind, id, strftime("at", '%Y-%m-%dT%H:%M:%S.%fZ'), writer, sequence, previous, digest, text"""
+
+_RULES: Final = "(',' || array_to_string(list_concat(rules, overridden), ',') || ',')"
+"""The rules that counted and those that were overridden, each between commas."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which records are asked for; everything that is None is not asked about.
+
+    `where` is a condition in SQL on the columns of the view `decisions`. `since` and `until` are times in UTC
+    (`2026-11-20T09:00:00`). `fact` is `(fact, field, value)`: decisions on a fact whose field is so written.
+    """
+
+    kind: str | None = None
+    action: str | None = None
+    agent: str | None = None
+    outcome: str | None = None
+    rule: str | None = None
+    since: str | None = None
+    until: str | None = None
+    fact: tuple[str, str, str] | None = None
+    where: str | None = None
+    limit: int | None = None
+    newest_first: bool = False
+
+    @property
+    def about_decisions(self) -> bool:
+        """Whether it asks for something that only decisions have."""
+        asked = (self.action, self.agent, self.outcome, self.rule, self.fact, self.where)
+        return any(value is not None for value in asked)
+
+
+class TraceView:
+    """Everything that was recorded when it was made. Holds the file for reading until it is closed."""
+
+    def __init__(self, path: Path, folder: Path, *, wait: float = 10.0) -> None:
+        # INVARIANT: segments are opened before the file. What is folded in between is in the ledger then,
+        # and what was folded before is not among them: nothing is missed, and the ledger tells what is double.
+        contents = list(_contents(folder)) if folder.is_dir() else []
+        self._database = duckdb.connect()
+        try:
+            self._folded = self._attach(path, wait) if path.exists() else False
+            self.damages = tuple(self._load(contents))
+            create_views(self._database)
+            create_fact_views(self._database)
+        except BaseException:
+            self._database.close()
+            raise
+
+    @property
+    def database(self) -> duckdb.DuckDBPyConnection:
+        """A connection that sees the public views."""
+        return self._database
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether there is a file."""
+        return self._folded
+
+    def get(self, id_: str) -> Record | None:
+        """The record of that identity, or None."""
+        return next(self._fetch("id = $id", {"id": id_}, "", None), None)
+
+    def records(self, chosen: Filter) -> Iterator[Record]:
+        """The records that the filter lets through, in the order of their identities.
+
+        Raises `duckdb.Error` where `chosen.where` is no condition.
+        """
+        conditions, values = _conditions(chosen)
+        order = f"ORDER BY id {'DESC' if chosen.newest_first else 'ASC'}"
+        yield from self._fetch(" AND ".join(conditions), values, order, chosen.limit)
+
+    def query(self, sql: str, values: dict[str, Any] | None = None) -> tuple[list[str], list[Any]]:
+        """The names of the columns and the rows that an SQL query gives."""
+        found = self._database.execute(sql, values) if values else self._database.execute(sql)
+        names = [column[0] for column in found.description or ()]
+        return names, found.fetchall()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> Literal[False]:
+        self.close()
+        return False
+
+    # --- making it ---
+
+    def _attach(self, path: Path, wait: float) -> bool:
+        until = time.monotonic() + wait
+        while True:
+            try:
+                self._database.execute(f"ATTACH {literal(str(path))} AS folded (READ_ONLY)")
+                break
+            except duckdb.Error as error:
+                if not is_held(error) or time.monotonic() >= until:
+                    raise TraceUnavailableError(f"cannot open {path.name}: {error}") from error
+                time.sleep(_PAUSE)
+        form = form_of(self._database, "folded")
+        if form is not None and form != STORE_FORM:
+            raise TraceUnavailableError(
+                f"the file is of form {form}: bring it forward with `policylang trace fold`"
+            )
+        return form is not None
+
+    def _load(self, contents: list[tuple[Path, bytes]]) -> Iterator[Damage]:
+        """Put what is not folded into tables in memory, and make one table of both for the views."""
+        create_tables(self._database, "pending", stored=False)
+        known = set()
+        if self._folded:
+            rows = self._database.execute("SELECT segment FROM folded.base.ledger").fetchall()
+            known = {row[0] for row in rows}
+        for segment, content in contents:
+            if segment.stem not in known:
+                records, damages = read_segment(segment, content)
+                yield from damages
+                insert_records(self._database, "pending", segment.stem, records)
+        self._database.execute("CREATE SCHEMA base")
+        for name in ("records", "ledger", *DERIVED):
+            both = f" UNION ALL SELECT * FROM folded.base.{name}" if self._folded else ""
+            self._database.execute(f"CREATE VIEW base.{name} AS SELECT * FROM pending.{name}{both}")
+
+    # --- reading ---
+
+    def _fetch(
+        self, condition: str, values: dict[str, Any], order: str, limit: int | None
+    ) -> Iterator[Record]:
+        where = f"WHERE {condition}" if condition else ""
+        most = f"LIMIT {limit:d}" if limit is not None else ""
+        # A cursor of its own: the caller may ask for something else between two records.
+        cursor = self._database.cursor()
+        try:
+            cursor.execute(f"SELECT {_COLUMNS} FROM base.records {where} {order} {most}", values)
+            while rows := cursor.fetchmany(_AT_ONCE):
+                for row in rows:
+                    yield Record(*row)
+        finally:
+            cursor.close()
+
+
+def _contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    for path in segment_paths(folder):
+        for name in (path, path.with_suffix(".sealed"), path.with_suffix(".folded")):
+            # Renamed meanwhile: sealed or folded. Gone: it was folded before, and the file has it.
+            with suppress(FileNotFoundError):
+                yield name, name.read_bytes()
+                break
+
+
+def _conditions(chosen: Filter) -> tuple[list[str], dict[str, Any]]:
+    conditions: list[str] = []
+    values: dict[str, Any] = {}
+    for name, condition in (
+        ("kind", "kind = $kind"),
+        ("since", '"at" >= CAST($since AS TIMESTAMP)'),
+        ("until", '"at" < CAST($until AS TIMESTAMP)'),
+    ):
+        if (value := getattr(chosen, name)) is not None:
+            conditions.append(condition)
+            values[name] = value
+    if chosen.about_decisions:
+        inner = list(_about(chosen, values))
+        conditions.append(f"id IN (SELECT id FROM decisions WHERE {' AND '.join(inner)})")
+    return conditions, values
+
+
+def _about(chosen: Filter, values: dict[str, Any]) -> Iterator[str]:
+    """The conditions on decisions. Names may be given without their module."""
+    for name, condition in (
+        ("action", "(action = $action OR suffix(action, '.' || $action))"),
+        ("agent", "agent = $agent"),
+        ("outcome", "outcome = $outcome"),
+        (
+            "rule",
+            f"(contains({_RULES}, ',' || $rule || ',') OR contains({_RULES}, '.' || $rule || ','))",
+        ),
+    ):
+        if (value := getattr(chosen, name)) is not None:
+            values[name] = value
+            yield condition
+    if chosen.fact is not None:
+        values["fact"], values["field"], values["value"] = chosen.fact
+        yield """id IN (SELECT decision FROM facts WHERE (fact = $fact OR suffix(fact, '.' || $fact))
+            AND field = $field AND value = $value)"""
+    if chosen.where is not None:
+        yield f"({chosen.where})"

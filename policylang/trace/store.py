@@ -1,0 +1,181 @@
+"""`TraceStore`: where decisions are recorded and found again.
+
+A store is a DuckDB file and, beside it, a folder of segments: `traces.duckdb` and `traces.duckdb.segments`. Every
+process records into segments of its own; `fold` moves them into the file. A reader sees both as one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Callable, Iterator
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, Final, Literal, Self, TypeAlias
+
+from policylang.bundle.case import Case
+from policylang.trace.chain import Record
+from policylang.trace.decisions import Circumstances, decision_body
+from policylang.trace.folding import Folded, fold
+from policylang.trace.identity import Identities
+from policylang.trace.programs import program_body, reference_body
+from policylang.trace.reading import Filter, TraceView
+from policylang.trace.writer import Durability, SegmentWriter, TraceUnavailableError
+
+SEGMENTS: Final = ".segments"
+"""What the name of a store's folder ends in, after the name of its file."""
+
+MOST_GAP_IDS: Final = 1_000
+"""Identities that the record of a gap lists; the others are counted."""
+
+OnFailure: TypeAlias = Literal["closed", "open"]
+"""Whether a decision that cannot be recorded is refused (`closed`), or goes on with a record of the gap (`open`)."""
+
+_log = logging.getLogger("policylang.trace")
+
+
+class TraceStore:
+    """A store that is open for recording and reading. Thread-safe, and safe to use after a fork.
+
+    Made by `open`; `close` (or leaving a `with` block) seals what was recorded.
+    """
+
+    def __init__(self, path: Path, writer: SegmentWriter, on_failure: OnFailure) -> None:
+        self._path = path
+        self._writer = writer
+        self._on_failure = on_failure
+        self._known: set[tuple[str, str]] = set()
+        self._identities = Identities()
+        self._lost: list[str] = []
+
+    @classmethod
+    def open(
+        cls,
+        path: str | PathLike[str],
+        *,
+        durability: Durability | Literal["durable", "buffered"] = Durability.DURABLE,
+        on_failure: OnFailure = "closed",
+        clock: Callable[[], float] = time.time,
+    ) -> Self:
+        """Open the store at `path`, and make it where there is none.
+
+        `durable` acknowledges a record once it is on disk; `buffered` once the system has it, so that a crash of
+        the system may lose the last quarter of a second. Raises `OSError` where the folder cannot be made.
+        """
+        chosen = Path(path)
+        folder = segments_of(chosen)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        writer = SegmentWriter(folder, Durability(durability), clock=clock)
+        return cls(chosen, writer, on_failure)
+
+    @property
+    def path(self) -> Path:
+        """The DuckDB file, which is there once something was folded."""
+        return self._path
+
+    def record(
+        self,
+        case: Case,
+        *,
+        agent: str | None = None,
+        stage: str = "active",
+        bucket: int | None = None,
+        duration: dt.timedelta | None = None,
+    ) -> str:
+        """Record a decision with everything it was decided on, and return its identity.
+
+        What it needs to be decided again (the program, reference data) is recorded before it. Raises
+        `TraceUnavailableError` where it cannot be recorded and the store fails closed: the action must not run.
+        """
+        around = Circumstances(agent, stage, bucket, duration)
+        return self._acknowledged(lambda: self._decision(case, around))
+
+    def write(self, kind: str, body: dict[str, Any]) -> str:
+        """Record something else about decisions, such as an outcome; see `record` for what may be raised."""
+        return self._acknowledged(lambda: self._writer.write(kind, body))
+
+    def view(self, *, wait: float = 10.0) -> TraceView:
+        """A consistent view of all that is recorded until now, to be closed after use.
+
+        Raises `TraceUnavailableError` where the file is held by another process for longer than `wait` seconds.
+        """
+        return TraceView(self._path, segments_of(self._path), wait=wait)
+
+    def get(self, id_: str) -> Record | None:
+        """The record of that identity, or None."""
+        with self.view() as view:
+            return view.get(id_)
+
+    def records(self, chosen: Filter | None = None) -> Iterator[Record]:
+        """Every record that the filter lets through, each once, in the order of their identities."""
+        with self.view() as view:
+            yield from view.records(chosen or Filter())
+
+    def fold(self, *, wait: float = 10.0) -> Folded:
+        """Move what this process recorded, and the segments of others that are done, into the DuckDB file.
+
+        One process at a time does. Raises `TraceUnavailableError` where the file is held for longer than `wait` seconds.
+        """
+        self._writer.rotate()
+        return fold(self._path, segments_of(self._path), wait=wait)
+
+    def close(self) -> None:
+        """Seal what was recorded; recording after that raises. Idempotent."""
+        self._writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> Literal[False]:
+        self.close()
+        return False
+
+    # --- recording ---
+
+    def _decision(self, case: Case, around: Circumstances) -> Record:
+        self._once(case.program.digest, "program", lambda: program_body(case.program))
+        if case.facts is not None:
+            for relation, digest in case.facts.reference.items():
+                self._reference(case, relation, digest)
+        return self._writer.write("decision", decision_body(case, around))
+
+    def _reference(self, case: Case, relation: str, digest: str) -> None:
+        rows = case.reference.get(relation, ())
+        self._once(
+            f"{relation}={digest}",
+            "reference",
+            lambda: reference_body(relation, digest, rows, case.program.schema),
+        )
+
+    def _once(self, digest: str, kind: str, body: Callable[[], dict[str, Any]]) -> None:
+        """Record what a digest stands for, unless this chain has it: each chain can be read alone."""
+        key = (self._writer.chain, digest)
+        if key not in self._known:
+            record = self._writer.write(kind, body())
+            # INVARIANT: known only once it is safe. A second thread that writes it too does no harm.
+            self._known.add((record.writer, digest))
+
+    def _acknowledged(self, write: Callable[[], Record]) -> str:
+        try:
+            if self._lost:
+                self._record_gap()
+            return write().id
+        except TraceUnavailableError as error:
+            if self._on_failure == "closed":
+                raise
+            id_ = self._identities.new()
+            self._lost.append(id_)
+            _log.error("a record could not be written, and goes on without: %s", error)
+            return id_
+
+    def _record_gap(self) -> None:
+        """Say in the chain what is not in it. Where this fails too, the gap goes on."""
+        lost = tuple(self._lost)
+        self._writer.write("gap", {"count": len(lost), "lost": list(lost[:MOST_GAP_IDS])})
+        del self._lost[: len(lost)]
+
+
+def segments_of(path: Path) -> Path:
+    """The folder of segments of the store whose file is at `path`."""
+    return Path(fspath(path) + SEGMENTS)
