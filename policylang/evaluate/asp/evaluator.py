@@ -31,8 +31,8 @@ from policylang.evaluate.firings import (
 )
 from policylang.facts.factset import FactSet, Row
 from policylang.facts.values import Missing, Value
-from policylang.semantics.program import Program
-from policylang.semantics.slicing import Slice, slice_for
+from policylang.semantics.program import Derive, Program
+from policylang.semantics.slicing import Slice, matches, slice_for
 
 _UNITS_HERE: Final = 100_000
 """The most that an evaluation in this process may cost, in instances of a rule."""
@@ -231,8 +231,8 @@ class AspEvaluator:
         """Solve the fixed definitions of a slice; None where that may take too long in this process."""
         if not solved:
             return Fixed((), None, {})
-        held = frozenset(self._rows)
-        program = lower_fixed(self._program, part, held)
+        part = _only(part, solved)
+        program = lower_fixed(self._program, part, frozenset(self._rows))
         rows = {name: self._rows[name] for name in program.inputs if name in self._rows}
         if self._contained is not None:
             sizes = Measure(self._program, program).of_rows(rows)
@@ -253,12 +253,22 @@ class AspEvaluator:
                     for atom in solver.atoms(control, predicate, self._width(name))
                 ]
                 for name, predicate in program.derived.items()
-                if name in solved
             },
         )
 
     def _width(self, predicate: str) -> int:
         return len(self._program.predicates[predicate].types)
+
+
+def _only(part: Slice, definitions: frozenset[str]) -> Slice:
+    """The part of a slice that derives some definitions, which read nothing that others derive."""
+    rules = tuple(
+        rule
+        for rule in part.rules
+        if isinstance(rule.head, Derive) and rule.head.predicate in definitions
+    )
+    read = frozenset(match.name for rule in rules for match in matches(rule.body))
+    return Slice(part.action, rules, definitions, read - definitions)
 
 
 def _units(ready: _Ready, facts: FactSet) -> float:
