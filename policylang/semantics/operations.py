@@ -18,6 +18,7 @@ from policylang.facts.types import (
     DURATION,
     INT,
     IP,
+    MAX_DIGITS,
     STRING,
     TIME,
     DecimalType,
@@ -282,7 +283,9 @@ def _multiply(kinds: Sequence[Type]) -> Type | Mismatch:
         if left is INT and right is INT:
             return INT
         a, b = scale(left), scale(right)
-        return DecimalType(None if a is None or b is None else a + b)
+        if a is None or b is None or a + b > MAX_DIGITS:
+            return DecimalType(None)
+        return DecimalType(a + b)
     for i, (one, other) in enumerate(((left, right), (right, left))):
         if one is DURATION:
             return DURATION if is_number(other) else Mismatch(1 - i, "a number")

@@ -434,5 +434,6 @@ class Program:
     @property
     def actions(self) -> tuple[str, ...]:
         """The qualified names of all declared actions."""
-        return tuple(r.name for r in self.schema.relations.values() if r.kind is RelationKind.ACTION)
-
+        return tuple(
+            r.name for r in self.schema.relations.values() if r.kind is RelationKind.ACTION
+        )

@@ -57,6 +57,12 @@ def test_long_policies_are_checked_in_seconds(name: str) -> None:
     assert time.perf_counter() - started < 10
 
 
+def test_types_that_grow_in_a_circle_come_to_an_end() -> None:
+    """A product has more places than its factors, in every round of a recursion: 38 places are the end of it."""
+    text = "define p(1.5) define p(X) if p(Y) and X == Y * 1.5 rule r: allow go if p(X) and X > 3"
+    assert "PL0404" in {problem.code for problem in checked(text).diagnostics}
+
+
 SCRIPT = """
 import sys
 from policylang.diagnostics import Source, render
