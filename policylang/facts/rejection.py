@@ -142,9 +142,10 @@ class Rejection:
         name = self.action.rpartition(".")[2] or "the call"
         lines = [f"`{name}` was not run: {_BRIEF[self.kind]}"]
         for problem in self.problems[:most]:
-            wanted = f" Expected {problem.expected}." if problem.expected else ""
-            got = f" got {problem.received}." if problem.received else f" {problem.message}."
-            lines.append(f"- {problem.path or 'request'}:{got}{wanted}")
+            told = f"{problem.message}."
+            if problem.received and problem.expected:
+                told = f"got {problem.received}. Expected {problem.expected}."
+            lines.append(f"- {problem.path or 'request'}: {told}")
         rest = len(self.problems) + self.more - most
         if rest > 0:
             lines.append(f"- and {rest} more")

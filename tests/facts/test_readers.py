@@ -183,9 +183,15 @@ def test_two_rows_with_one_key_are_told() -> None:
 
 def test_lines_that_do_not_fit_are_told(tmp_path: Path) -> None:
     """Lines of a CSV file with too many or too few cells are told by line, and none is skipped."""
-    content = "name,tier\na,pro,1\nb\nc,free\n"
+    content = "name,tier\na,pro,1\nb,gold\nc\nd,free\ne,silver\nf\n"
     lines = told(read_rows(ROLE, file(tmp_path, "roles.csv", content)))
-    assert [line.split(":")[0] for line in lines] == ["roles.csv, line 2", "roles.csv, line 3"]
+    assert [line.partition(": ")[0] for line in lines] == [
+        "roles.csv, line 2",
+        "roles.csv, row 2",
+        "roles.csv, line 4",
+        "roles.csv, row 5",
+        "roles.csv, line 7",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from policylang.diagnostics import Code, Diagnostic
+from policylang.diagnostics import Diagnostic
 from policylang.facts import codes
 from policylang.facts.forms import Unfit
 from policylang.facts.json_text import LARGEST, read_json
@@ -20,26 +20,15 @@ class Given(NamedTuple):
 
 
 class Unreadable(Exception):  # noqa: N818 - it is a finding about a file
-    """A file that gives no rows at all, or that has structural faults in some of its lines."""
+    """A file that gives no rows at all."""
 
-    def __init__(self, detail: str, *faults: tuple[str, str]) -> None:
+    def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.faults = faults
 
-    def diagnostics(self, name: str) -> tuple[Diagnostic, ...]:
-        """What to tell of the file: each fault with its place, or the one reason."""
-        if self.faults:
-            return tuple(
-                codes.BAD_ROW.at(None, detail=f"{name}, {place}: {detail}")
-                for place, detail in self.faults
-            )
-        return (unreadable(name, self.detail),)
-
-
-def unreadable(name: str, detail: str, code: Code = codes.UNREADABLE_FILE) -> Diagnostic:
-    """The diagnostic of a file that cannot be read."""
-    return code.at(None, name=name, detail=detail)
+    def diagnostic(self, name: str) -> Diagnostic:
+        """What to tell of the file, under this name."""
+        return codes.UNREADABLE_FILE.at(None, name=name, detail=self.detail)
 
 
 def read_json_file(path: Path) -> Iterator[Given]:

@@ -73,7 +73,7 @@ def read_rows(relation: Relation, source: RowsGiven) -> ReadRows:
     try:
         rows = list(_opened(relation, source))
     except Unreadable as unreadable:
-        return ReadRows((), unreadable.diagnostics(name))
+        return ReadRows((), (unreadable.diagnostic(name),))
     return _Checked(relation, name).read(rows)
 
 
@@ -123,7 +123,7 @@ class _Checked:
         rows: list[Row] = []
         for place, fields in given:
             if isinstance(fields, Unfit):
-                self._report(place, codes.BAD_ROW.message.format(detail=fields.detail))
+                self._report(place, fields.detail)
                 continue
             values = self._values(place, fields, len(rows))
             if values is not None:

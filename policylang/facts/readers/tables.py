@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import duckdb
 
+from policylang.facts import codes
 from policylang.facts.forms import Unfit
 from policylang.facts.json_text import read_json
 from policylang.facts.normalizers import rewriter
@@ -49,13 +50,19 @@ def open_csv(path: Path, columns: Sequence[Field]) -> Iterator[Given]:
         names = [str(described[0]) for described in found.description or ()]
         rows = _fetched(found)
         faults = connection.execute(_REJECTS).fetchall()
-    if faults:
-        raise Unreadable("", *((f"line {line}", _fault(name, said)) for line, name, said in faults))
     cells = {column.name: cell_reader(column) for column in columns}
-    for number, row in enumerate(rows, 1):
+    waiting = [(line, Unfit(codes.BAD_ROW, _fault(name, said))) for line, name, said in faults]
+    number = 0
+    for row in rows:
+        number += 1
+        # The header is the first line: what DuckDB left out stands before this row, or after it.
+        while waiting and waiting[0][0] <= number + 1:
+            yield Given(f"line {waiting[0][0]}", waiting.pop(0)[1])
+            number += 1
         pairs = zip(names, row, strict=True)
         fields = {n: _cell(cells, n, text) for n, text in pairs if text is not None}
         yield Given(f"row {number}", fields)
+    yield from (Given(f"line {line}", fault) for line, fault in waiting)
 
 
 def _fault(column: str | None, said: str) -> str:
