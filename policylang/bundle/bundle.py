@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self, TypeAlias
 
+from policylang.bundle.batch import AnswerLine, decided_over, line_of, lines_over, recipe_of
 from policylang.bundle.case import Case
 from policylang.bundle.evaluators import EvaluatorName, choose
 from policylang.bundle.reference import Given, read_reference
@@ -107,14 +108,25 @@ class Bundle:
             facts, self._parts.evaluator.evaluate(facts, self._parts.limits)
         )
 
-    def decide_many(self, requests: Iterable[Request]) -> Iterator[Decision]:
+    def decide_many(self, requests: Iterable[Request], *, jobs: int = 1) -> Iterator[Decision]:
         """The decisions about many requests, in their order, evaluated in batches.
 
-        Reads ahead by at most `BATCH` requests, whatever their number.
+        Reads ahead by at most `BATCH` requests, whatever their number. With `jobs` above 1 that many processes
+        decide, and twice as many batches are read ahead; a request that ends the process which evaluates it is denied with
+        that reason, and `WorkersLost` is raised where workers do not start or end again and again.
         """
+        if jobs > 1:
+            yield from decided_over(self, self._recipe(), requests, jobs)
+            return
         waiting = iter(requests)
         while batch := list(islice(waiting, BATCH)):
             yield from self._decided(batch)
+
+    def answer_lines(self, requests: Iterable[Request], *, jobs: int = 1) -> Iterator[AnswerLine]:
+        """The answers to many requests as lines of JSON, in their order. See `decide_many`."""
+        if jobs > 1:
+            return lines_over(self, self._recipe(), requests, jobs)
+        return map(line_of, self.decide_many(requests))
 
     def case(self, request: Request) -> Case:
         """A request with its decision and the facts it was decided on: what proofs are made from."""
@@ -161,6 +173,11 @@ class Bundle:
         self.close()
         return False
 
+    def _recipe(self) -> bytes:
+        """What another process makes the same bundle from."""
+        p = self._parts
+        return recipe_of(p.program, p.reference, p.evaluator_name, p.limits, p.clock)
+
     def _decided(self, batch: Sequence[Request]) -> Iterator[Decision]:
         """The decisions of a batch, evaluated together."""
         found = [self._parts.border.validate(request) for request in batch]
@@ -205,6 +222,31 @@ def make_bundle(
             reference=held,
             border=_border(program, held, clock),
             evaluator=choose(program, held.rows, evaluator),
+            evaluator_name=evaluator,
+            limits=limits,
+            clock=clock,
+        )
+    )
+
+
+def remade(
+    program: Program,
+    reference: ReferenceData,
+    evaluator: EvaluatorName,
+    limits: Limits,
+    clock: Clock,
+) -> Bundle:
+    """The bundle of a program with reference data that another process has read already."""
+    return Bundle(
+        Parts(
+            program=program,
+            warnings=(),
+            scenarios=(),
+            folders={},
+            given={},
+            reference=reference,
+            border=_border(program, reference, clock),
+            evaluator=choose(program, reference.rows, evaluator),
             evaluator_name=evaluator,
             limits=limits,
             clock=clock,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,9 +11,11 @@ import click
 
 from policylang.cli.loading import Deployment, deployment_options
 from policylang.cli.output import ExitCode, json_option, read_input, write_json
+from policylang.cli.progress import Read, shown
 from policylang.cli.rendering import decision_text
 
 if TYPE_CHECKING:
+    from policylang.bundle.batch import AnswerLine
     from policylang.bundle.bundle import Bundle
     from policylang.decide.decision import Decision
 
@@ -33,6 +34,13 @@ STREAM_SUFFIXES: Final = {".jsonl", ".ndjson"}
 @click.option(
     "--lines", is_flag=True, help="Every line is a request. Files called *.jsonl need no telling."
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=1,
+    metavar="N",
+    help="How many processes answer the lines of a stream; the order stays.",
+)
 @deployment_options
 @json_option
 @click.pass_context
@@ -41,6 +49,7 @@ def command(
     policies: tuple[str, ...],
     request_path: str,
     lines: bool,
+    jobs: int,
     params: tuple[str, ...],
     reference: tuple[str, ...],
     evaluator: Literal["auto", "plan", "asp"],
@@ -54,10 +63,11 @@ def command(
     \b
     policylang eval refunds.policy --request request.json
     policylang eval policies/ --request requests.jsonl --param auto_limit=250.00
+    policylang eval policies/ --request requests.jsonl --jobs 4 > answers.jsonl
     """
     with Deployment(policies, params, reference, evaluator).load() as bundle:
         if lines or Path(request_path).suffix in STREAM_SUFFIXES:
-            ctx.exit(_stream(bundle, request_path))
+            ctx.exit(_stream(bundle, request_path, jobs))
         text = read_input(request_path)
         decision = bundle.decide(text)
     if as_json:
@@ -80,35 +90,41 @@ def exit_code(decision: Decision) -> ExitCode:
     }[decision.outcome]
 
 
-def _stream(bundle: Bundle, path: str) -> ExitCode:
+def _stream(bundle: Bundle, path: str, jobs: int) -> ExitCode:
     """Answer every line; the status says whether each of them was a request."""
-    from policylang.facts.rejection import RejectionKind
-
     all_were = True
-    for decision in _decisions(bundle, path):
-        _answer(decision)
-        rejection = decision.rejection
-        if rejection is not None and rejection.kind is RejectionKind.BAD_REQUEST:
-            all_were = False
+    write: Callable[[str], object] = sys.stdout.write
+    for answer in _answers(bundle, path, jobs):
+        write(answer.text + "\n")
+        if path == "-" and jobs == 1:
+            sys.stdout.flush()
+        all_were = all_were and answer.is_request
+    sys.stdout.flush()
     return ExitCode.OK if all_were else ExitCode.FAILED
 
 
-def _decisions(bundle: Bundle, path: str) -> Iterator[Decision]:
-    if path == "-":
+def _answers(bundle: Bundle, path: str, jobs: int) -> Iterator[AnswerLine]:
+    if path != "-":
+        with Path(path).open("rb") as file, shown(Path(path).stat().st_size) as read:
+            yield from bundle.answer_lines(_lines(iter(file.readline, b""), read), jobs=jobs)
+    elif jobs > 1:
+        lines = _lines(iter(sys.stdin.buffer.readline, b""), _nobody)
+        yield from bundle.answer_lines(lines, jobs=jobs)
+    else:
         # Whoever writes a line waits for its answer: nothing is read ahead.
-        yield from map(bundle.decide, _lines(iter(sys.stdin.buffer.readline, b"")))
-        return
-    with Path(path).open("rb") as file:
-        yield from bundle.decide_many(_lines(iter(file.readline, b"")))
+        from policylang.bundle.batch import line_of
+
+        for line in _lines(iter(sys.stdin.buffer.readline, b""), _nobody):
+            yield line_of(bundle.decide(line))
 
 
-def _lines(lines: Iterator[bytes]) -> Iterator[bytes]:
-    return (line for line in lines if line.strip())
+def _lines(lines: Iterator[bytes], read: Read) -> Iterator[bytes]:
+    """The lines that hold something; `read` is told the bytes of each."""
+    for line in lines:
+        read(len(line))
+        if line.strip():
+            yield line
 
 
-def _answer(decision: Decision) -> None:
-    from policylang.decide.json import decision_to_json
-
-    write: Callable[[str], object] = sys.stdout.write
-    write(json.dumps(decision_to_json(decision), ensure_ascii=False, separators=(",", ":")) + "\n")
-    sys.stdout.flush()
+def _nobody(_count: int) -> None:
+    """What is read from a pipe has no known end to show the way to."""

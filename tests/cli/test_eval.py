@@ -118,3 +118,20 @@ def test_a_broken_policy_decides_nothing(run: Run, project: Path) -> None:
     answer = run("eval", ".", "--request", SMALL)
     assert (answer.exit_code, answer.stdout) == (ExitCode.POLICY_ERRORS, "")
     assert "refunds.policy:2" in answer.stderr
+
+
+def test_processes_answer_a_stream_as_one_does(run: Run, project: Path) -> None:
+    """With `--jobs` the lines and the status are those without it."""
+    good = json.dumps(json.loads((project / SMALL).read_text(encoding="utf-8")))
+    (project / "many.jsonl").write_text(f"{good}\nnot json\n\n" + f"{good}\n" * 700, "utf-8")
+    alone = run("eval", ".", "--request", "many.jsonl")
+    spread = run("eval", ".", "--request", "many.jsonl", "--jobs", "2")
+    assert (spread.stdout, spread.exit_code) == (alone.stdout, alone.exit_code)
+    assert len(spread.stdout.splitlines()) == 702
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "many"])
+def test_no_number_of_processes_is_wrong_usage(run: Run, project: Path, jobs: str) -> None:
+    """`--jobs` is at least one."""
+    answer = run("eval", ".", "--request", SMALL, "--lines", "--jobs", jobs)
+    assert answer.exit_code == ExitCode.USAGE

@@ -1,0 +1,311 @@
+"""Many requests over several processes: in the order given, within bounded memory, and never silently short.
+
+Each worker is a fresh process that is given the checked program and the reference data once. A chunk of requests goes to a
+worker that is free; what it answers is put in order here. A worker that ends in the middle of a chunk (killed, or out of
+memory) is replaced and its requests are asked again one by one, so that one request that no worker survives is
+denied alone, with the reason.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import json
+import pickle
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from functools import partial
+from itertools import islice
+from operator import attrgetter
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+
+from policylang.bundle.evaluators import EvaluatorName
+from policylang.bundle.frames import read_frame, write_frame
+from policylang.decide.decision import Decision, Outcome, Reason, ReasonKind
+from policylang.decide.json import decision_to_json
+from policylang.errors import PolicyError
+from policylang.evaluate.firings import Failure, FailureKind, Firing, Limits
+from policylang.facts.plans import Clock
+from policylang.facts.reference import ReferenceData
+from policylang.facts.rejection import RejectionKind
+from policylang.semantics.program import Program
+
+if TYPE_CHECKING:
+    from policylang.bundle.bundle import Bundle, Request
+
+CHUNK: Final = 256
+"""Requests that are sent to a worker at once."""
+
+MOST_LOST: Final = 16
+"""Workers that a run may lose before it gives up: a few are bad requests, more are a bad machine."""
+
+_START: Final = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
+    " from policylang.bundle.batch_worker import main; main()"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLine:
+    """The answer to one request as a line of JSON, and whether the request was one at all."""
+
+    text: str
+    is_request: bool
+
+
+class WorkersLost(PolicyError):  # noqa: N818  (a state of the run, raised once)
+    """Workers of a batch did not start, or ended again and again: the answers so far are all there are."""
+
+
+Chunk: TypeAlias = "Sequence[Request]"
+Answers: TypeAlias = "list[Any]"
+"""Decisions, or answer lines, as many as there were requests."""
+
+
+def line_of(decision: Decision) -> AnswerLine:
+    """A decision as its line."""
+    rejection = decision.rejection
+    is_request = rejection is None or rejection.kind is not RejectionKind.BAD_REQUEST
+    text = json.dumps(decision_to_json(decision), ensure_ascii=False, separators=(",", ":"))
+    return AnswerLine(text, is_request)
+
+
+def decided_over(
+    bundle: Bundle, recipe: bytes, requests: Iterable[Request], jobs: int
+) -> Iterator[Decision]:
+    """The decisions about the requests, in their order, made by `jobs` processes. See `Bundle.decide_many`."""
+    return _over(_Pool(bundle, recipe, jobs, as_lines=False), requests, jobs)
+
+
+def lines_over(
+    bundle: Bundle, recipe: bytes, requests: Iterable[Request], jobs: int
+) -> Iterator[AnswerLine]:
+    """The answers to the requests as lines of JSON, in their order, made by `jobs` processes."""
+    return _over(_Pool(bundle, recipe, jobs, as_lines=True), requests, jobs)
+
+
+def _over(pool: _Pool, requests: Iterable[Request], jobs: int) -> Iterator[Any]:
+    with pool:
+        waiting: deque[Future[Answers]] = deque()
+        left = iter(requests)
+        while chunk := list(islice(left, CHUNK)):
+            waiting.append(pool.submit(chunk))
+            # One chunk in each worker and one ready for each: what is read ahead is bounded by that.
+            if len(waiting) >= 2 * jobs:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+class _LostError(Exception):
+    """A worker ended before it answered."""
+
+
+class _Worker:
+    """One process that decides, and the conversation with it. Used by one thread at a time."""
+
+    def __init__(self, recipe: bytes) -> None:
+        command = [sys.executable, "-c", _START, json.dumps(sys.path)]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe)
+        self._is_ready = False
+        self._recipe = recipe
+
+    def ask(self, question: bytes) -> Any:
+        """What the worker answers; raises `WorkersLost` where it does not even start."""
+        try:
+            if not self._is_ready:
+                self._begin()
+            return self._exchange(question)
+        except (OSError, EOFError) as lost:
+            raise _LostError from lost
+
+    def end(self) -> None:
+        """End the process. What waits for an answer of it is told that it is lost."""
+        self._process.kill()
+
+    def clear(self) -> None:
+        """Give back what is left of an ended process."""
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with _quiet():
+                    stream.close()
+
+    def _begin(self) -> None:
+        try:
+            self._exchange(self._recipe)
+        except (OSError, EOFError):
+            code = self._process.wait()
+            raise WorkersLost(
+                f"a worker ended with status {code} before its first answer"
+            ) from None
+        self._is_ready = True
+        self._recipe = b""
+
+    def _exchange(self, question: bytes) -> Any:
+        into, out = self._process.stdin, self._process.stdout
+        if into is None or out is None:
+            raise EOFError
+        write_frame(into, question)
+        return pickle.loads(read_frame(out))
+
+
+class _quiet:  # noqa: N801
+    """Closing a pipe whose reader is gone says so; nobody has to know."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        return kind is not None and issubclass(kind, OSError)
+
+
+class _Pool:
+    """The workers of one run. Ends them all when it is left, however that comes about."""
+
+    def __init__(self, bundle: Bundle, recipe: bytes, jobs: int, as_lines: bool) -> None:
+        self._bundle = bundle
+        self._as_lines = as_lines
+        self._jobs = jobs
+        self._recipe = recipe
+        self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="policylang-batch")
+        self._free: SimpleQueue[_Worker] = SimpleQueue()
+        self._all: list[_Worker] = []
+        self._lock = threading.Lock()
+        self._lost = 0
+        self._is_over = False
+
+    def __enter__(self) -> _Pool:
+        for _ in range(self._jobs):
+            self._free.put(self._started())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._is_over = True
+            workers = list(self._all)
+        for worker in workers:
+            worker.end()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for worker in workers:
+            worker.clear()
+
+    def submit(self, chunk: Chunk) -> Future[Answers]:
+        """Have a chunk answered."""
+        return self._threads.submit(self._answers, chunk)
+
+    def _started(self) -> _Worker:
+        with self._lock:
+            if self._is_over:
+                raise WorkersLost("the run is over")
+            worker = _Worker(self._recipe)
+            self._all.append(worker)
+        return worker
+
+    def _answers(self, chunk: Chunk) -> Answers:
+        try:
+            question = pickle.dumps((self._as_lines, chunk), pickle.HIGHEST_PROTOCOL)
+        except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError):
+            # A request may be any object of the caller's: what cannot be sent is decided here.
+            return self._here(chunk)
+        try:
+            found = self._asked(question)
+        except _LostError:
+            if len(chunk) == 1:
+                return [self._shaped(_denied(self._bundle.program))]
+            return [answer for request in chunk for answer in self._answers([request])]
+        return self._here(chunk) if found is None else found
+
+    def _asked(self, question: bytes) -> Answers | None:
+        """A free worker's answers; a lost worker is replaced. None where the worker cannot read the question."""
+        worker = self._free.get()
+        try:
+            found = cast("Answers | None", worker.ask(question))
+        except _LostError:
+            self._forget(worker)
+            worker = self._started()
+            raise
+        finally:
+            self._free.put(worker)
+        return found
+
+    def _forget(self, worker: _Worker) -> None:
+        with self._lock:
+            self._lost += 1
+            if worker in self._all:
+                self._all.remove(worker)
+        worker.end()
+        worker.clear()
+        if self._lost > MOST_LOST:
+            raise WorkersLost(f"{self._lost} workers ended before they answered")
+
+    def _here(self, chunk: Chunk) -> Answers:
+        return [self._shaped(decision) for decision in self._bundle.decide_many(chunk)]
+
+    def _shaped(self, decision: Decision) -> Decision | AnswerLine:
+        return line_of(decision) if self._as_lines else decision
+
+
+def _denied(program: Program) -> Decision:
+    """The decision about a request that no worker survived."""
+    message = "the process that evaluated the request ended before it answered"
+    failure = Failure("", FailureKind.EVALUATOR.value, message)
+    return Decision(
+        action="",
+        outcome=Outcome.DENY,
+        reasons=(Reason(ReasonKind.EVALUATION_FAILED, "", message),),
+        program=program.digest,
+        modules=program.modules,
+        failure=failure,
+    )
+
+
+def recipe_of(
+    program: Program,
+    reference: ReferenceData,
+    evaluator: EvaluatorName,
+    limits: Limits,
+    clock: Clock,
+) -> bytes:
+    """What another process makes the same bundle from. Raises `ValueError` where the clock cannot be sent."""
+    try:
+        pickle.dumps(clock)
+    except (pickle.PicklingError, TypeError, AttributeError):
+        raise ValueError(
+            "a bundle is decided by several processes where its clock can be sent to them:"
+            " a function of a module, not a lambda"
+        ) from None
+    return pickle.dumps((program, reference, evaluator, limits, clock), pickle.HIGHEST_PROTOCOL)
+
+
+def answered(bundle: Bundle, question: bytes) -> bytes:
+    """What a worker answers: the answers of a chunk, or None where it cannot read it."""
+    found: Answers | None = None
+    try:
+        as_lines, chunk = pickle.loads(question)
+    except Exception:  # noqa: BLE001  whatever a class of the caller raises when it is read here
+        pass
+    else:
+        shape: Callable[[Decision], Any] = line_of if as_lines else _itself
+        found = [shape(decision) for decision in bundle.decide_many(chunk)]
+    return pickle.dumps(found, pickle.HIGHEST_PROTOCOL)
+
+
+def _itself(decision: Decision) -> Decision:
+    return decision
+
+
+def _reduced(type_: type, read: Callable[[Any], tuple[Any, ...]], value: Any) -> tuple[Any, ...]:
+    return type_, read(value)
+
+
+# A frozen dataclass with slots is pickled field by field in Python: by its values it takes a fraction of that.
+for _type in (Decision, Reason, Firing, AnswerLine):
+    _read = attrgetter(*(each.name for each in fields(_type)))
+    copyreg.pickle(_type, partial(_reduced, _type, _read))
