@@ -14,7 +14,7 @@ import duckdb
 from policylang.trace.chain import Record
 from policylang.trace.folding import is_held, read_segment
 from policylang.trace.migrations import form_of
-from policylang.trace.segments import Damage, segment_paths
+from policylang.trace.segments import segment_paths
 from policylang.trace.tables import DERIVED, STORE_FORM, create_tables, insert_records
 from policylang.trace.views import create_fact_views, create_views, literal
 from policylang.trace.writer import TraceUnavailableError
@@ -62,28 +62,38 @@ class TraceView:
         # and what was folded before is not among them: nothing is missed, and the ledger tells what is double.
         contents = list(_contents(folder)) if folder.is_dir() else []
         self._database = duckdb.connect()
+        self._is_ready = False
         try:
-            self._folded = self._attach(path, wait) if path.exists() else False
-            self.damages = tuple(self._load(contents))
-            create_views(self._database)
-            create_fact_views(self._database)
+            self.is_folded = self._attach(path, wait) if path.exists() else False
+            known = self._known()
+            segments = [
+                (segment.stem, *read_segment(segment, content))
+                for segment, content in contents
+                if segment.stem not in known
+            ]
         except BaseException:
             self._database.close()
             raise
+        self._pending = {name: records for name, records, _ in segments}
+        self.damages = tuple(damage for _, _, damages in segments for damage in damages)
 
     @property
     def database(self) -> duckdb.DuckDBPyConnection:
         """A connection that sees the public views."""
+        self._get_ready()
         return self._database
-
-    @property
-    def is_folded(self) -> bool:
-        """Whether there is a file."""
-        return self._folded
 
     def get(self, id_: str) -> Record | None:
         """The record of that identity, or None."""
-        return next(self._fetch("id = $id", {"id": id_}, "", None), None)
+        for records in self._pending.values():
+            for record in records:
+                if record.id == id_:
+                    return record
+        if not self.is_folded:
+            return None
+        query = f"SELECT {_COLUMNS} FROM folded.base.records WHERE id = $id"
+        row = self._database.execute(query, {"id": id_}).fetchone()
+        return None if row is None else Record(*row)
 
     def records(self, chosen: Filter) -> Iterator[Record]:
         """The records that the filter lets through, in the order of their identities.
@@ -96,7 +106,7 @@ class TraceView:
 
     def query(self, sql: str, values: dict[str, Any] | None = None) -> tuple[list[str], list[Any]]:
         """The names of the columns and the rows that an SQL query gives."""
-        found = self._database.execute(sql, values) if values else self._database.execute(sql)
+        found = self.database.execute(sql, values) if values else self.database.execute(sql)
         names = [column[0] for column in found.description or ()]
         return names, found.fetchall()
 
@@ -130,22 +140,30 @@ class TraceView:
             )
         return form is not None
 
-    def _load(self, contents: list[tuple[Path, bytes]]) -> Iterator[Damage]:
-        """Put what is not folded into tables in memory, and make one table of both for the views."""
+    def _known(self) -> set[str]:
+        """The segments that are in the file."""
+        if not self.is_folded:
+            return set()
+        rows = self._database.execute("SELECT segment FROM folded.base.ledger").fetchall()
+        return {row[0] for row in rows}
+
+    def _get_ready(self) -> None:
+        """Put what is not folded into tables in memory, and make one table of both for the views.
+
+        Only where it is asked for: who looks up one record does not wait for it.
+        """
+        if self._is_ready:
+            return
         create_tables(self._database, "pending", stored=False)
-        known = set()
-        if self._folded:
-            rows = self._database.execute("SELECT segment FROM folded.base.ledger").fetchall()
-            known = {row[0] for row in rows}
-        for segment, content in contents:
-            if segment.stem not in known:
-                records, damages = read_segment(segment, content)
-                yield from damages
-                insert_records(self._database, "pending", segment.stem, records)
+        for segment, records in self._pending.items():
+            insert_records(self._database, "pending", segment, records)
         self._database.execute("CREATE SCHEMA base")
         for name in ("records", "ledger", *DERIVED):
-            both = f" UNION ALL SELECT * FROM folded.base.{name}" if self._folded else ""
+            both = f" UNION ALL SELECT * FROM folded.base.{name}" if self.is_folded else ""
             self._database.execute(f"CREATE VIEW base.{name} AS SELECT * FROM pending.{name}{both}")
+        create_views(self._database)
+        create_fact_views(self._database)
+        self._is_ready = True
 
     # --- reading ---
 
@@ -155,7 +173,7 @@ class TraceView:
         where = f"WHERE {condition}" if condition else ""
         most = f"LIMIT {limit:d}" if limit is not None else ""
         # A cursor of its own: the caller may ask for something else between two records.
-        cursor = self._database.cursor()
+        cursor = self.database.cursor()
         try:
             cursor.execute(f"SELECT {_COLUMNS} FROM base.records {where} {order} {most}", values)
             while rows := cursor.fetchmany(_AT_ONCE):

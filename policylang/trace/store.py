@@ -16,6 +16,13 @@ from typing import Any, Final, Literal, Self, TypeAlias
 
 from policylang.bundle.case import Case
 from policylang.trace.chain import Record
+from policylang.trace.checkpoint import (
+    Checkpoint,
+    Head,
+    heads_body,
+    heads_of,
+    write_checkpoint,
+)
 from policylang.trace.decisions import Circumstances, decision_body
 from policylang.trace.folding import Folded, fold
 from policylang.trace.identity import Identities
@@ -119,6 +126,20 @@ class TraceStore:
         """
         self._writer.rotate()
         return fold(self._path, segments_of(self._path), wait=wait)
+
+    def checkpoint(self, to: Path, key: bytes | None = None) -> Checkpoint:
+        """Record how far every chain has reached, and write it to a file to be kept elsewhere, signed with a key.
+
+        Raises `TraceUnavailableError` where it cannot be recorded.
+        """
+        with self.view() as view:
+            heads = heads_of(view)
+        record = self._writer.write("checkpoint", heads_body(heads))
+        own = Head(record.writer, record.sequence, record.digest)
+        others = tuple(head for head in heads if head.writer != own.writer)
+        checkpoint = Checkpoint(record.at, (*others, own))
+        write_checkpoint(to, checkpoint, key)
+        return checkpoint
 
     def close(self) -> None:
         """Seal what was recorded; recording after that raises. Idempotent."""

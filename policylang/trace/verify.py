@@ -1,0 +1,221 @@
+"""Whether a store is what was recorded: hashes, chains, the ledger, checkpoints, and the tables read from records.
+
+What is folded is checked by DuckDB, where it lies. A chain shows changes, swaps, insertions, and deletions
+before its last record; that its end was cut off shows in a checkpoint kept elsewhere, in one that a later
+record holds, and in the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from policylang.trace.chain import FIRST
+from policylang.trace.checkpoint import Checkpoint
+from policylang.trace.reading import TraceView
+from policylang.trace.tables import DERIVED, ROOT, create_tables, derive
+
+MOST_FINDINGS: Final = 100
+"""Findings of one kind that are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it was recorded: where (a record, a segment, a chain), and what is wrong."""
+
+    where: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a check saw. `findings` has the records first, in the order of their chains."""
+
+    records: int
+    chains: int
+    checkpoints: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+
+def verify(view: TraceView, checkpoints: tuple[Checkpoint, ...] = ()) -> Verified:
+    """Check everything in a view, and that it reaches as far as checkpoints kept elsewhere say.
+
+    The signatures of checkpoints are checked where they are read (`read_checkpoint`).
+    """
+    _, ((records, chains),) = view.query(
+        "SELECT count(*), count(DISTINCT writer) FROM base.records"
+    )
+    _, kept = view.query(
+        "SELECT id, writer, sequence, text->'$.body.heads' FROM base.records WHERE kind = 'checkpoint'"
+    )
+    findings = (
+        *(Finding(f"{d.segment.name}:{d.line}", d.problem) for d in view.damages),
+        *_contents(view),
+        *_links(view),
+        *_ledger(view),
+        *_recorded_heads(view),
+        *(finding for checkpoint in checkpoints for finding in _heads(view, checkpoint)),
+        *_derived(view),
+        *_needs(view),
+    )
+    return Verified(records, chains, len(kept) + len(checkpoints), findings)
+
+
+# What the tail of a canonical text says of the record's place; no text of a body can end so.
+_PLACE: Final = (
+    """'"form":1,"id":"' || id || '","kind":"' || kind || '","previous":"' || previous"""
+    """ || '","sequence":' || sequence || ',"writer":"' || writer || '"}'"""
+)
+_TIME: Final = """'{"at":"' || strftime("at", '%Y-%m-%dT%H:%M:%S.%fZ') || '","body":{'"""
+
+
+def _contents(view: TraceView) -> Iterator[Finding]:
+    """Each record's hash is that of its text, and its columns say what its text says."""
+    _, rows = view.query(f"""
+        SELECT id, writer, sequence, sha256(text) = digest FROM base.records
+        WHERE sha256(text) IS DISTINCT FROM digest
+            OR NOT coalesce(suffix(text, {_PLACE}) AND prefix(text, {_TIME}), false)
+        ORDER BY writer, sequence LIMIT {MOST_FINDINGS}""")
+    for id_, writer, sequence, same in rows:
+        problem = (
+            "its columns are not what its text says"
+            if same
+            else "its hash is not that of its content"
+        )
+        yield Finding(_record(id_, writer, sequence), problem)
+
+
+def _links(view: TraceView) -> Iterator[Finding]:
+    """Each chain counts from one without a gap, and each record names the hash of the one before."""
+    _, rows = view.query(f"""
+        SELECT id, writer, sequence, was FROM (
+            SELECT id, writer, sequence, previous,
+                lag(sequence, 1, 0) OVER chain AS was, lag(digest, 1, '{FIRST}') OVER chain AS expected
+            FROM base.records WINDOW chain AS (PARTITION BY writer ORDER BY sequence))
+        WHERE sequence <> was + 1 OR previous <> expected
+        ORDER BY writer, sequence LIMIT {MOST_FINDINGS}""")
+    for id_, writer, sequence, was in rows:
+        yield Finding(_record(id_, writer, sequence), _misplaced(sequence, was))
+    _, doubles = view.query(f"""
+        SELECT id, count(*) FROM base.records GROUP BY id HAVING count(*) > 1 LIMIT {MOST_FINDINGS}""")
+    for id_, count in doubles:
+        yield Finding(f"record {id_}", f"it is there {count} times")
+
+
+def _misplaced(sequence: int, was: int) -> str:
+    if sequence == was + 2:
+        return f"record {sequence - 1} before it is missing"
+    if sequence > was + 1:
+        return f"records {was + 1} to {sequence - 1} before it are missing"
+    if sequence <= was:
+        return f"there is another record {sequence} in its chain"
+    return "it does not name the hash of the record before it"
+
+
+def _ledger(view: TraceView) -> Iterator[Finding]:
+    """Each folded segment has the records that it was folded with."""
+    if not view.is_folded:
+        return
+    _, rows = view.query(f"""
+        SELECT segment, l.records, coalesce(r.records, 0)
+        FROM (SELECT segment, min(sequence) AS first, max(sequence) AS last, count(*) AS records,
+                {ROOT} AS root FROM folded.base.records GROUP BY segment) AS r
+        FULL JOIN folded.base.ledger AS l USING (segment)
+        WHERE (l.first, l.last, l.records, l.root)
+            IS DISTINCT FROM (r.first, r.last, r.records, r.root)
+        ORDER BY segment LIMIT {MOST_FINDINGS}""")
+    for segment, told, there in rows:
+        if told is None:
+            yield Finding(f"segment {segment}", "it is not in the ledger")
+        elif told != there:
+            yield Finding(f"segment {segment}", f"it had {told} records, and {there} are there")
+        else:
+            yield Finding(f"segment {segment}", "its records are not those it was folded with")
+
+
+def _recorded_heads(view: TraceView) -> Iterator[Finding]:
+    """Each chain reaches as far as every checkpoint in the store says."""
+    _, rows = view.query(f"""
+        SELECT c.id, c.writer, c.sequence, c.of, c.reached FROM (
+            SELECT id, writer, sequence, head->>'$.writer' AS of,
+                CAST(head->>'$.sequence' AS BIGINT) AS reached, head->>'$.digest' AS digest
+            FROM (SELECT id, writer, sequence,
+                    unnest(CAST(json_extract(text, '$.body.heads') AS JSON[])) AS head
+                  FROM base.records WHERE kind = 'checkpoint')) AS c
+        LEFT JOIN base.records AS r ON r.writer = c.of AND r.sequence = c.reached AND r.digest = c.digest
+        WHERE r.id IS NULL ORDER BY ALL LIMIT {MOST_FINDINGS}""")
+    for id_, writer, sequence, of, reached in rows:
+        yield Finding(
+            f"chain {of}",
+            f"the checkpoint {_record(id_, writer, sequence)} saw its record {reached}, which is not there as it was",
+        )
+
+
+def _heads(view: TraceView, checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Each chain reaches as far as a checkpoint kept elsewhere says."""
+    for head in checkpoint.heads:
+        _, rows = view.query(
+            "SELECT digest FROM base.records WHERE writer = $writer AND sequence = $sequence",
+            {"writer": head.writer, "sequence": head.sequence},
+        )
+        where = f"chain {head.writer}"
+        if not rows:
+            yield Finding(
+                where,
+                f"the checkpoint of {checkpoint.at} saw its record {head.sequence}, which is missing",
+            )
+        elif rows[0][0] != head.digest:
+            yield Finding(
+                where,
+                f"its record {head.sequence} is another than the checkpoint of {checkpoint.at} saw",
+            )
+
+
+def _derived(view: TraceView) -> Iterator[Finding]:
+    """The tables of the file say what the texts of its records say: they are read from them again and compared."""
+    if not view.is_folded:
+        return
+    database = view.database
+    create_tables(database, "again", stored=False)
+    try:
+        _, segments = view.query("SELECT DISTINCT segment FROM folded.base.records ORDER BY 1")
+        for (segment,) in segments:
+            derive(database, "again", segment, "folded.base")
+        for table in DERIVED:
+            yield from _compared(view, table)
+    finally:
+        database.execute("DROP SCHEMA again CASCADE")
+
+
+def _compared(view: TraceView, table: str) -> Iterator[Finding]:
+    told, read = f"folded.base.{table}", f"again.{table}"
+    for one, other, problem in (
+        (told, read, "it has a row that no record gives"),
+        (read, told, "it lacks a row that a record gives"),
+    ):
+        _, rows = view.query(f"SELECT * FROM {one} EXCEPT ALL SELECT * FROM {other} LIMIT 1")
+        for row in rows:
+            shown = ", ".join(str(value)[:60] for value in row[:4] if value is not None)
+            yield Finding(f"table {table}", f"{problem}: {shown}")
+
+
+def _needs(view: TraceView) -> Iterator[Finding]:
+    """Each decision's program is in the store."""
+    _, rows = view.query(f"""
+        SELECT id, program FROM base.decisions WHERE program NOT IN (SELECT program FROM base.modules)
+        ORDER BY id LIMIT {MOST_FINDINGS}""")
+    for id_, program in rows:
+        yield Finding(f"decision {id_}", f"its program {program} is not in the store")
+
+
+def _record(id_: Any, writer: Any, sequence: Any) -> str:
+    return f"record {id_} ({sequence} of chain {writer})"
