@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.docs import warm
 from tests.docs.matching import difference
 
 ROOT = Path(__file__).parents[2]
@@ -134,8 +135,8 @@ def _environment(folder: Path) -> dict[str, str]:
     """A stranger's environment: the commands of this Python first, no colour, no home of anyone."""
     commands = folder / ".bin"
     commands.mkdir()
-    _script(commands / "policylang", f'exec "{sys.executable}" -m policylang "$@"')
-    _script(commands / "python", f'exec "{sys.executable}" "$@"')
+    _script(commands / "policylang", warm.command())
+    _script(commands / "python", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     return {
         "COLUMNS": "100",
         "HOME": str(folder),
@@ -148,5 +149,5 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _script(path: Path, text: str) -> None:
-    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     path.chmod(0o755)
