@@ -15,8 +15,8 @@ from pydantic_core import ErrorDetails, ValidationError
 from policylang.errors import InternalError
 from policylang.facts import codes
 from policylang.facts.describe import describe, literal, shown
-from policylang.facts.forms import Reader, Unfit, spellings
-from policylang.facts.normalizers import LONGEST_FORM, NORMALIZERS, misuses
+from policylang.facts.forms import LONGEST_FORM, Reader, Unfit, spellings
+from policylang.facts.normalizers import NORMALIZERS, misuses
 from policylang.facts.reading import normalizers_of, reader
 from policylang.facts.rejection import Problem, problem
 from policylang.facts.types import (
@@ -141,6 +141,11 @@ def did_you_mean(name: object, names: Sequence[str]) -> str | None:
     """A hint with the nearest of some names, if one is near."""
     if not isinstance(name, str) or len(name) > 100:
         return None
+    return _nearest(name, tuple(names))
+
+
+@lru_cache(maxsize=1024)
+def _nearest(name: str, names: tuple[str, ...]) -> str | None:
     found = difflib.get_close_matches(name.lower(), [n.lower() for n in names[:1_000]], n=1)
     if not found:
         return None
@@ -160,6 +165,7 @@ def _hint(unfit: Unfit, given: object, domain: Domain) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1024)
 def _helpful_normalizers(given: str, domain: Domain) -> tuple[str, ...]:
     """The fewest normalizers under which the text is one of the domain; empty where none help."""
     for names, read in _candidates(domain):
@@ -192,6 +198,7 @@ def _with_normalizers(domain: Domain, names: tuple[str, ...]) -> Domain:
     return Domain(type_, domain.low, domain.high, domain.max_length, names)
 
 
+@lru_cache(maxsize=1024)
 def _nearest_member(given: str, type_: EnumType) -> str | None:
     texts = spellings(type_)
     lowered = {text.lower(): member for text, member in texts.items()}

@@ -48,6 +48,9 @@ from policylang.facts.values import MISSING, Record, Value
 LONGEST_TEXT: Final = 1_000_000
 """Code points in a string of a request; a declaration may ask for less, not for more."""
 
+LONGEST_FORM: Final = 200
+"""Code points of a text that is to become a number, a date or a Bool by a normalizer."""
+
 MOST_ELEMENTS: Final = 1_000_000
 """Elements of one list or set."""
 
@@ -104,6 +107,13 @@ def check_text(text: str, longest: int = LONGEST_TEXT) -> str:
     except UnicodeEncodeError:
         raise Unfit(codes.FORBIDDEN_CHARACTER, "half of a surrogate pair") from None
     return str.__str__(text)
+
+
+def short(text: str) -> str:
+    """The text itself; raises `Unfit` where it is longer than a form of a single value is."""
+    if len(text) > LONGEST_FORM:
+        raise Unfit(codes.MALFORMED, f"{len(text)} characters are more than such a form has")
+    return text
 
 
 def string_reader(domain: Domain) -> Reader:

@@ -8,24 +8,17 @@ be one of its type. Nothing is guessed: a form that can be read in two ways is r
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import Final
 
-from policylang.diagnostics import Code
 from policylang.facts import codes
-from policylang.facts.currencies import CODES, PREFIXES
-from policylang.facts.forms import LONGEST_TEXT, Unfit
+from policylang.facts.amounts import Rewrite, currency, digits, percent
+from policylang.facts.days import human_date, iso_date, utc
+from policylang.facts.forms import LONGEST_FORM, LONGEST_TEXT, Unfit, short
 from policylang.facts.types import DecimalType, EnumType, ScalarType, Type, base
-
-Rewrite: TypeAlias = Callable[[str], str | None]
-
-LONGEST_FORM: Final = 200
-"""Code points of a text that is to become a number, a date or a Bool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +163,7 @@ _NOTHING: Final = frozenset(
 
 
 def _boolean(text: str) -> str:
-    word = _short(text).strip().lower()
+    word = short(text).strip().lower()
     if word in _TRUE:
         return "true"
     if word in _FALSE:
@@ -208,111 +201,6 @@ _add(
 
 # --- numbers --------------------------------------------------------------------------------------------
 
-_SPACES: Final = "[ \u00a0\u2009\u202f]"
-_GROUPED: Final = re.compile(
-    rf"[0-9]{{1,3}}(?:(?P<mark>,|\.|'|\u2019|_|{_SPACES})[0-9]{{3}})(?:(?P=mark)[0-9]{{3}})*"
-    rf"|[0-9]{{1,2}}(?:,[0-9]{{2}})+,[0-9]{{3}}"
-    rf"|[0-9]+"
-)
-_SIGNS: Final = {"-": "-", "\u2212": "-", "+": ""}
-_NUMBER_FORM: Final = "digits with one decimal mark, grouped in threes or not, are expected"
-
-
-def _short(text: str) -> str:
-    if len(text) > LONGEST_FORM:
-        raise Unfit(codes.MALFORMED, f"{len(text)} characters are more than such a form has")
-    return text
-
-
-def _plain_number(text: str, scale: int) -> str:
-    """The strict form of a number that may be grouped and may have a decimal comma.
-
-    The last of two different marks is the decimal mark, and a mark that comes twice groups. One mark alone is
-    a decimal mark unless exactly three digits follow: one comma then groups where the type has
-    fewer than three places (no other reading fits it), one point is ambiguous, since the strict form reads it
-    as a decimal point.
-    """
-    marks = [c for c in text if c in ",."]
-    if len(set(marks)) == 2:
-        whole, _, fraction = text.rpartition(marks[-1])
-    elif len(marks) != 1:
-        whole, fraction = text, ""
-    else:
-        whole, _, fraction = text.partition(marks[0])
-        if len(fraction) == 3 and len(whole) <= 3 and whole not in ("", "0"):
-            if marks[0] == "." or scale >= 3:
-                raise Unfit(
-                    codes.AMBIGUOUS, f"{whole}{fraction}, or {whole} and a fraction {fraction}"
-                )
-            whole, fraction = text, ""
-    return _joined(whole, fraction, has_mark=len(whole) < len(text))
-
-
-def _joined(whole: str, fraction: str, *, has_mark: bool) -> str:
-    groups = _GROUPED.fullmatch(whole)
-    if groups is None or (has_mark and not re.fullmatch("[0-9]+", fraction)):
-        raise Unfit(codes.MALFORMED, _NUMBER_FORM)
-    digits = "".join(c for c in whole if c.isdigit()).lstrip("0") or "0"
-    return f"{digits}.{fraction}" if fraction else digits
-
-
-def _signed(text: str) -> tuple[str, str]:
-    """The sign and what follows it; parentheses around an amount are a minus, as in accounting."""
-    text = text.strip()
-    if text.startswith("(") and text.endswith(")"):
-        return "-", text[1:-1].strip()
-    if text and text[0] in _SIGNS:
-        return _SIGNS[text[0]], text[1:].strip()
-    return "", text
-
-
-def _without_mark(text: str, accepted: frozenset[str] | None) -> str:
-    """The amount without its one currency mark, before or after it."""
-    head = re.match(r"[^0-9.,+\-\u2212]*", text)
-    tail = re.search(r"[^0-9.,]*$", text)
-    before = head[0] if head else ""
-    after = tail[0] if tail and len(before) < len(text) else ""
-    marks = [mark for mark in (before.strip(), after.strip()) if mark]
-    if len(marks) > 1:
-        raise Unfit(codes.MALFORMED, "it has two currency marks")
-    if marks and not _is_mark(marks[0], accepted):
-        raise Unfit(codes.MALFORMED, _mark_problem(marks[0], accepted))
-    return text[len(before) : len(text) - len(after)]
-
-
-def _is_mark(mark: str, accepted: frozenset[str] | None) -> bool:
-    if accepted is not None:
-        return mark.upper() in accepted
-    symbol = len(mark) == 1 and unicodedata.category(mark) == "Sc"
-    return symbol or mark.upper() in CODES or mark.upper() in PREFIXES
-
-
-def _mark_problem(mark: str, accepted: frozenset[str] | None) -> str:
-    if accepted is None:
-        return f"`{mark[:20]}` is no currency"
-    return f"`{mark[:20]}` is another currency than {min(accepted, key=lambda m: (-len(m), m))}"
-
-
-def _currency(accepted: frozenset[str] | None) -> Callable[[Type], Rewrite]:
-    def make(type_: Type) -> Rewrite:
-        scale = _scale(type_)
-
-        def rewrite(text: str) -> str:
-            sign, rest = _signed(_short(text))
-            amount = _without_mark(rest, accepted)
-            if not sign:
-                sign, amount = _signed(amount) if amount[:1] in _SIGNS else ("", amount)
-            return sign + _plain_number(amount, scale)
-
-        return rewrite
-
-    return make
-
-
-def _scale(type_: Type) -> int:
-    return type_.scale or 0 if isinstance(type_, DecimalType) else 0
-
-
 _DOLLARS: Final = {"$4,800.00": "4800.00", "USD 48": "48", "-$5.00": "-5.00", "($5.00)": "-5.00"}
 _NUMBERS: Final = {
     "4.800,00": "4800.00",
@@ -328,7 +216,7 @@ _add(
         "currency",
         "an amount of money: one symbol or ISO 4217 code before or after it is dropped, groups are "
         "joined, a decimal comma becomes a point",
-        _currency(None),
+        currency(None),
         _is_decimal,
         DecimalType(2),
         {**_DOLLARS, **_NUMBERS, "48,50 €": "48.50", "¥4800": "4800"},
@@ -345,7 +233,7 @@ for _name, _marks, _good, _bad in (
         Normalizer(
             _name,
             f"as `currency`, and any mark other than {' '.join(_marks)} is refused",
-            _currency(frozenset(_marks)),
+            currency(frozenset(_marks)),
             _is_decimal,
             DecimalType(2),
             {_good: "4800.00", "4,800.00": "4800.00"},
@@ -355,24 +243,11 @@ for _name, _marks, _good, _bad in (
     )
 
 
-def _percent(type_: Type) -> Rewrite:
-    scale = _scale(type_)
-
-    def rewrite(text: str) -> str:
-        sign, rest = _signed(_short(text))
-        if not rest.endswith("%"):
-            return text.strip()
-        number = Decimal(sign + _plain_number(rest[:-1].strip(), scale - 2))
-        return format(number.scaleb(-2), "f")
-
-    return rewrite
-
-
 _add(
     Normalizer(
         "percent",
         "a percentage becomes the fraction it stands for; a number without `%` is taken as it is",
-        _percent,
+        percent,
         _is_decimal,
         DecimalType(4),
         {"12.5%": "0.125", "50 %": "0.50", "-3%": "-0.03", "0.125": "0.125", "12,5 %": "0.125"},
@@ -381,41 +256,12 @@ _add(
     )
 )
 
-_DIGIT_MARKS: Final = re.compile(rf"(?:{_SPACES}|[-_'.()/\u2019\u2010\u2011])+")
-
-
-def _digits(type_: Type) -> Rewrite:
-    return _digit_text if type_ is ScalarType.STRING else _digit_number
-
-
-def _digit_text(text: str) -> str:
-    kept = _ascii_digits(_DIGIT_MARKS.sub("", text))
-    if not re.fullmatch(r"\+?[0-9]+", kept):
-        raise Unfit(codes.MALFORMED, "digits are expected, with spaces or punctuation between them")
-    return kept.lstrip("+")
-
-
-def _digit_number(text: str) -> str:
-    sign, rest = _signed(_short(text))
-    number = _plain_number(_ascii_digits(rest), 0)
-    if "." in number:
-        raise Unfit(codes.MALFORMED, "a whole number is expected")
-    return sign + number if number != "0" else number
-
-
-def _ascii_digits(text: str) -> str:
-    """Decimal digits of any script as ASCII digits."""
-    if text.isascii():
-        return text
-    return "".join(str(unicodedata.decimal(c, c)) for c in text)
-
-
 _add(
     Normalizer(
         "digits",
         "for Int: a whole number as text, grouped or not, in digits of any script; for String: its "
         "digits alone, without the spaces and punctuation between them",
-        _digits,
+        digits,
         _one_of(ScalarType.INT, ScalarType.STRING),
         ScalarType.INT,
         {"4,800": "4800", "1 000 000": "1000000", "٤٢": "42", "-7": "-7", "0042": "42"},
@@ -426,105 +272,11 @@ _add(
 
 # --- dates ----------------------------------------------------------------------------------------------
 
-_MONTHS: Final = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-]
-_DAYS: Final = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-_MONTH: Final = {m: i for i, name in enumerate(_MONTHS, 1) for m in (name, name[:3])} | {"sept": 9}
-_DAY: Final = {d: i for i, name in enumerate(_DAYS) for d in (name, name[:3])}
-_WORDED_DATE: Final = re.compile(
-    r"(?:(?P<weekday>[a-z]{3,9})\.?,? )?"
-    r"(?:(?P<day>[0-9]{1,2})(?P<nth>st|nd|rd|th)?(?P<mark>[ -])(?P<month>[a-z]{3,9})\.?,?(?P=mark)"
-    r"|(?P<month2>[a-z]{3,9})\.? (?P<day2>[0-9]{1,2})(?P<nth2>st|nd|rd|th)?,? )"
-    r"(?P<year>[0-9]{4})"
-)
-_DATE_FORM: Final = "a form like 20 Nov 2026 or November 20, 2026 is expected"
-
-
-def _iso_date(text: str) -> str:
-    form = re.sub(r"^([0-9]{4})/([0-9]{2})/([0-9]{2})$", r"\1-\2-\3", _short(text).strip())
-    if ordinal := re.fullmatch(r"([0-9]{4})-?([0-9]{3})", form):
-        return _ordinal_date(int(ordinal[1]), int(ordinal[2]))
-    if not re.fullmatch(r"[0-9]{4}(-[0-9]{2}-[0-9]{2}|[0-9]{4}|-?W[0-9]{2}-?[1-7])", form):
-        raise Unfit(codes.MALFORMED, "a form like 2026-11-20, 20261120 or 2026/11/20 is expected")
-    try:
-        return dt.date.fromisoformat(form).isoformat()
-    except ValueError as error:
-        raise Unfit(codes.MALFORMED, str(error)) from None
-
-
-def _ordinal_date(year: int, day: int) -> str:
-    try:
-        found = dt.date(year, 1, 1) + dt.timedelta(days=day - 1)
-    except (ValueError, OverflowError) as error:
-        raise Unfit(codes.MALFORMED, str(error)) from None
-    if found.year != year:
-        raise Unfit(codes.MALFORMED, f"the year {year} has no day {day}")
-    return found.isoformat()
-
-
-def _human_date(text: str) -> str:
-    form = _collapse(_short(text)).lower()
-    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", form):
-        return form
-    match = _WORDED_DATE.fullmatch(form)
-    month = _MONTH.get(match["month"] or match["month2"]) if match else None
-    if match is None or month is None:
-        raise Unfit(_date_code(form), _DATE_FORM)
-    try:
-        found = dt.date(int(match["year"]), month, int(match["day"] or match["day2"]))
-    except ValueError as error:
-        raise Unfit(codes.MALFORMED, str(error)) from None
-    _check_parts(match, found)
-    return found.isoformat()
-
-
-def _date_code(form: str) -> Code:
-    numbers = re.fullmatch(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1([0-9]{2}|[0-9]{4})", form)
-    return codes.AMBIGUOUS if numbers else codes.MALFORMED
-
-
-def _check_parts(match: re.Match[str], found: dt.date) -> None:
-    weekday, ending = match["weekday"], match["nth"] or match["nth2"]
-    if weekday is not None and _DAY.get(weekday) != found.weekday():
-        raise Unfit(codes.MALFORMED, f"it is a {_DAYS[found.weekday()].capitalize()}")
-    teen = 11 <= found.day <= 13
-    right = "th" if teen else {1: "st", 2: "nd", 3: "rd"}.get(found.day % 10, "th")
-    if ending is not None and ending != right:
-        raise Unfit(codes.MALFORMED, f"the {found.day}{right} is written {found.day}{ending}")
-
-
-def _utc(text: str) -> str:
-    form = _short(text).strip()
-    match = re.fullmatch(
-        r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)"
-        r" ?(Z|z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})?",
-        form,
-    )
-    if match is None:
-        raise Unfit(codes.MALFORMED, "a form like 2026-11-20 09:00:00 is expected")
-    zone = match[3] or "Z"
-    if zone[0] in "+-" and ":" not in zone:
-        zone = f"{zone[:3]}:{zone[3:]}"
-    return f"{match[1]}T{match[2]}{zone if zone[0] in '+-' else 'Z'}"
-
-
 _add(
     Normalizer(
         "iso_date",
         "the other forms of ISO 8601 for a day (20261120, 2026-W47-5, 2026-324), and 2026/11/20",
-        _plain(_iso_date),
+        _plain(iso_date),
         _one_of(ScalarType.DATE),
         ScalarType.DATE,
         {
@@ -541,7 +293,7 @@ _add(
     Normalizer(
         "human_date",
         "a day with its month in English words and its year in four digits; a weekday has to agree",
-        _plain(_human_date),
+        _plain(human_date),
         _one_of(ScalarType.DATE),
         ScalarType.DATE,
         {
@@ -559,7 +311,7 @@ _add(
     Normalizer(
         "utc",
         "a timestamp without a zone is in UTC; a space may stand for the `T`, an offset may lack its colon",
-        _plain(_utc),
+        _plain(utc),
         _one_of(ScalarType.DATETIME),
         ScalarType.DATETIME,
         {

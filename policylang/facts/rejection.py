@@ -145,7 +145,8 @@ class Rejection:
             told = f"{problem.message}."
             if problem.received and problem.expected:
                 told = f"got {problem.received}. Expected {problem.expected}."
-            lines.append(f"- {problem.path or 'request'}: {told}")
+            near = f" {problem.hint}" if (problem.hint or "").startswith("did you mean") else ""
+            lines.append(f"- {problem.path or 'request'}: {told}{near}")
         rest = len(self.problems) + self.more - most
         if rest > 0:
             lines.append(f"- and {rest} more")

@@ -9,11 +9,12 @@ from typing import Any, Final, TypeAlias
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
+from policylang.facts.amounts import Rewrite
 from policylang.facts.diagnose import not_an_object, problems_of, rows_problems
 from policylang.facts.factset import Cell, Change
 from policylang.facts.forms import Unfit
 from policylang.facts.memory import Memory
-from policylang.facts.normalizers import Rewrite, rewriter
+from policylang.facts.normalizers import rewriter
 from policylang.facts.reading import (
     keeps_strict_forms,
     key_type,

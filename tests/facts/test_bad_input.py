@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from policylang.bundle.loading import check_sources
+from policylang.diagnostics import Severity, Source
 from policylang.facts.compile import compile_border
 from policylang.facts.rejection import Rejection, RejectionKind
 from policylang.facts.schema import Cardinality, Relation, RelationKind, Schema
@@ -77,6 +79,23 @@ def test_failure_1_an_undeclared_field_is_refused() -> None:
     (problem,) = answer.problems
     assert (problem.code, problem.path) == ("PL0606", "pay.ammount")
     assert problem.hint == "did you mean `amount`?"
+
+
+def test_failure_1_a_rule_over_an_undeclared_field_is_no_policy() -> None:
+    """A rule over a field that does not exist never matches elsewhere; here it is an error of the policy."""
+    checked = check_sources(
+        [
+            Source(
+                "pay.policy",
+                "module pay\naction pay { amount: Decimal(2) }\n"
+                "rule small: allow pay\nrule large: deny pay if pay.amont > 500\n",
+            )
+        ]
+    )
+    assert checked.result.program is None or checked.has_errors
+    (error,) = [d for d in checked.diagnostics if d.severity is Severity.ERROR]
+    assert "amont" in error.message
+    assert error.hint == "did you mean `amount`?"
 
 
 # --- text that is no request ----------------------------------------------------------------------------
