@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,15 +85,15 @@ class TraceView:
 
     def get(self, id_: str) -> Record | None:
         """The record of that identity, or None."""
-        for records in self._pending.values():
-            for record in records:
-                if record.id == id_:
-                    return record
-        if not self.is_folded:
-            return None
-        query = f"SELECT {_COLUMNS} FROM folded.base.records WHERE id = $id"
-        row = self._database.execute(query, {"id": id_}).fetchone()
-        return None if row is None else Record(*row)
+        return self._first(lambda record: record.id == id_, "id = $id", {"id": id_})
+
+    def named(self, kind: str, digest: str) -> Record | None:
+        """The record of the program, or of the reference data, of that digest, or None."""
+        return self._first(
+            lambda record: record.kind == kind and record.body["digest"] == digest,
+            "kind = $kind AND text->>'$.body.digest' = $digest",
+            {"kind": kind, "digest": digest},
+        )
 
     def records(self, chosen: Filter) -> Iterator[Record]:
         """The records that the filter lets through, in the order of their identities.
@@ -166,6 +166,19 @@ class TraceView:
         self._is_ready = True
 
     # --- reading ---
+
+    def _first(
+        self, is_meant: Callable[[Record], bool], condition: str, values: dict[str, str]
+    ) -> Record | None:
+        for records in self._pending.values():
+            for record in records:
+                if is_meant(record):
+                    return record
+        if not self.is_folded:
+            return None
+        query = f"SELECT {_COLUMNS} FROM folded.base.records WHERE {condition} LIMIT 1"
+        row = self._database.execute(query, values).fetchone()
+        return None if row is None else Record(*row)
 
     def _fetch(
         self, condition: str, values: dict[str, Any], order: str, limit: int | None

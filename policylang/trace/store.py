@@ -28,6 +28,7 @@ from policylang.trace.folding import Folded, fold
 from policylang.trace.identity import Identities
 from policylang.trace.programs import program_body, reference_body
 from policylang.trace.reading import Filter, TraceView
+from policylang.trace.replay import Archive
 from policylang.trace.writer import Durability, SegmentWriter, TraceUnavailableError
 
 SEGMENTS: Final = ".segments"
@@ -118,6 +119,22 @@ class TraceStore:
         """Every record that the filter lets through, each once, in the order of their identities."""
         with self.view() as view:
             yield from view.records(chosen or Filter())
+
+    def why(self, id_: str) -> Case | None:
+        """A decision as it was made then, with the texts of that time, to be asked for proofs; None where there is none.
+
+        `store.why(id).explanation()` is the proof of the decision. Raises `NotReplayableError` where its program
+        cannot be made again.
+        """
+        with self.view() as view:
+            record = view.get(id_)
+            if record is None or record.kind != "decision":
+                return None
+            archive = Archive(view)
+            try:
+                return archive.case(record)
+            finally:
+                archive.close()
 
     def fold(self, *, wait: float = 10.0) -> Folded:
         """Move what this process recorded, and the segments of others that are done, into the DuckDB file.
