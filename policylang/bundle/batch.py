@@ -24,14 +24,11 @@ from operator import attrgetter
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
-from policylang.bundle.evaluators import EvaluatorName
 from policylang.bundle.frames import read_frame, write_frame
 from policylang.decide.decision import Decision, Outcome, Reason, ReasonKind
 from policylang.decide.json import decision_to_json
 from policylang.errors import PolicyError
-from policylang.evaluate.firings import Failure, FailureKind, Firing, Limits
-from policylang.facts.plans import Clock
-from policylang.facts.reference import ReferenceData
+from policylang.evaluate.firings import Failure, FailureKind, Firing
 from policylang.facts.rejection import RejectionKind
 from policylang.semantics.program import Program
 
@@ -75,22 +72,24 @@ def line_of(decision: Decision) -> AnswerLine:
     return AnswerLine(text, is_request)
 
 
-def decided_over(
-    bundle: Bundle, recipe: bytes, requests: Iterable[Request], jobs: int
-) -> Iterator[Decision]:
-    """The decisions about the requests, in their order, made by `jobs` processes. See `Bundle.decide_many`."""
-    return _over(_Pool(bundle, recipe, jobs, as_lines=False), requests, jobs)
-
-
-def lines_over(
-    bundle: Bundle, recipe: bytes, requests: Iterable[Request], jobs: int
+def answer_lines(
+    bundle: Bundle, requests: Iterable[Request], *, jobs: int = 1
 ) -> Iterator[AnswerLine]:
-    """The answers to the requests as lines of JSON, in their order, made by `jobs` processes."""
-    return _over(_Pool(bundle, recipe, jobs, as_lines=True), requests, jobs)
+    """The answers to many requests as lines of JSON, in their order. See `Bundle.decide_many`."""
+    return (
+        map(line_of, bundle.decide_many(requests))
+        if jobs == 1
+        else _over(bundle, requests, jobs, as_lines=True)
+    )
 
 
-def _over(pool: _Pool, requests: Iterable[Request], jobs: int) -> Iterator[Any]:
-    with pool:
+def decided_over(bundle: Bundle, requests: Iterable[Request], jobs: int) -> Iterator[Decision]:
+    """The decisions about the requests, in their order, made by `jobs` processes. See `Bundle.decide_many`."""
+    return _over(bundle, requests, jobs, as_lines=False)
+
+
+def _over(bundle: Bundle, requests: Iterable[Request], jobs: int, as_lines: bool) -> Iterator[Any]:
+    with _Pool(bundle, jobs, as_lines) as pool:
         waiting: deque[Future[Answers]] = deque()
         left = iter(requests)
         while chunk := list(islice(left, CHUNK)):
@@ -169,11 +168,11 @@ class _quiet:  # noqa: N801
 class _Pool:
     """The workers of one run. Ends them all when it is left, however that comes about."""
 
-    def __init__(self, bundle: Bundle, recipe: bytes, jobs: int, as_lines: bool) -> None:
+    def __init__(self, bundle: Bundle, jobs: int, as_lines: bool) -> None:
         self._bundle = bundle
         self._as_lines = as_lines
         self._jobs = jobs
-        self._recipe = recipe
+        self._recipe = _recipe(bundle)
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="policylang-batch")
         self._free: SimpleQueue[_Worker] = SimpleQueue()
         self._all: list[_Worker] = []
@@ -266,22 +265,14 @@ def _denied(program: Program) -> Decision:
     )
 
 
-def recipe_of(
-    program: Program,
-    reference: ReferenceData,
-    evaluator: EvaluatorName,
-    limits: Limits,
-    clock: Clock,
-) -> bytes:
-    """What another process makes the same bundle from. Raises `ValueError` where the clock cannot be sent."""
+def _recipe(bundle: Bundle) -> bytes:
     try:
-        pickle.dumps(clock)
-    except (pickle.PicklingError, TypeError, AttributeError):
+        return pickle.dumps(bundle, pickle.HIGHEST_PROTOCOL)
+    except (pickle.PicklingError, TypeError, AttributeError) as problem:
         raise ValueError(
-            "a bundle is decided by several processes where its clock can be sent to them:"
-            " a function of a module, not a lambda"
-        ) from None
-    return pickle.dumps((program, reference, evaluator, limits, clock), pickle.HIGHEST_PROTOCOL)
+            "several processes decide where the clock of the bundle can be sent to them:"
+            f" a function of a module, not a lambda ({problem})"
+        ) from problem
 
 
 def answered(bundle: Bundle, question: bytes) -> bytes:

@@ -6,10 +6,8 @@ import os
 import pickle
 import signal
 import sys
-from typing import IO
 
 from policylang.bundle.batch import answered
-from policylang.bundle.bundle import Bundle, remade
 from policylang.bundle.frames import read_frame, write_frame
 
 
@@ -20,13 +18,9 @@ def main() -> None:
     # What a class of the caller prints while it is read must not stand among the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
-        with _bundle(sys.stdin.buffer) as bundle:
+        with pickle.loads(read_frame(sys.stdin.buffer)) as bundle:
             write_frame(answers, pickle.dumps(True))
             while True:
                 write_frame(answers, answered(bundle, read_frame(sys.stdin.buffer)))
     except (EOFError, BrokenPipeError):
         return
-
-
-def _bundle(stream: IO[bytes]) -> Bundle:
-    return remade(*pickle.loads(read_frame(stream)))

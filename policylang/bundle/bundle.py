@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self, TypeAlias
 
-from policylang.bundle.batch import AnswerLine, decided_over, line_of, lines_over, recipe_of
+from policylang.bundle.batch import decided_over
 from policylang.bundle.case import Case
 from policylang.bundle.evaluators import EvaluatorName, choose
 from policylang.bundle.reference import Given, read_reference
 from policylang.bundle.sources import folder_of
+from policylang.bundle.verifying import NOT_VERIFIED, Verifier, Verify
 from policylang.decide.decide import Authorizer, refuse
 from policylang.decide.decision import Decision
 from policylang.diagnostics import Diagnostic, has_errors
@@ -53,6 +54,7 @@ class Parts:
     evaluator_name: EvaluatorName
     limits: Limits
     clock: Clock
+    verify: Verify = NOT_VERIFIED
 
 
 class Bundle:
@@ -64,6 +66,9 @@ class Bundle:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._authorizer = Authorizer(parts.program, parts.reference.rows)
+        self._verifier = parts.verify.verifier(
+            parts.program, parts.reference.rows, parts.evaluator, parts.limits
+        )
 
     @property
     def program(self) -> Program:
@@ -95,6 +100,11 @@ class Bundle:
         """What evaluates requests."""
         return self._parts.evaluator
 
+    @property
+    def verifier(self) -> Verifier | None:
+        """What evaluates a sample of decisions again and keeps the incidents; None where nothing is sampled."""
+        return self._verifier
+
     def decide(self, request: Request) -> Decision:
         """The decision about a request. Never raises for what the request contains.
 
@@ -104,9 +114,10 @@ class Bundle:
         facts = self._parts.border.validate(request)
         if isinstance(facts, Rejection):
             return refuse(self._parts.program, facts)
-        return self._authorizer.decide(
-            facts, self._parts.evaluator.evaluate(facts, self._parts.limits)
-        )
+        evaluation = self._parts.evaluator.evaluate(facts, self._parts.limits)
+        if self._verifier is not None:
+            self._verifier.offer(facts, evaluation)
+        return self._authorizer.decide(facts, evaluation)
 
     def decide_many(self, requests: Iterable[Request], *, jobs: int = 1) -> Iterator[Decision]:
         """The decisions about many requests, in their order, evaluated in batches.
@@ -116,17 +127,11 @@ class Bundle:
         that reason, and `WorkersLost` is raised where workers do not start or end again and again.
         """
         if jobs > 1:
-            yield from decided_over(self, self._recipe(), requests, jobs)
+            yield from decided_over(self, requests, jobs)
             return
         waiting = iter(requests)
         while batch := list(islice(waiting, BATCH)):
             yield from self._decided(batch)
-
-    def answer_lines(self, requests: Iterable[Request], *, jobs: int = 1) -> Iterator[AnswerLine]:
-        """The answers to many requests as lines of JSON, in their order. See `decide_many`."""
-        if jobs > 1:
-            return lines_over(self, self._recipe(), requests, jobs)
-        return map(line_of, self.decide_many(requests))
 
     def case(self, request: Request) -> Case:
         """A request with its decision and the facts it was decided on: what proofs are made from."""
@@ -136,6 +141,8 @@ class Bundle:
             return Case(self.program, refuse(self.program, facts), None, rows)
         evaluator = self._parts.evaluator
         evaluation = evaluator.evaluate(facts, self._parts.limits)
+        if self._verifier is not None:
+            self._verifier.offer(facts, evaluation)
         decision = self._authorizer.decide(facts, evaluation)
         return Case(self.program, decision, facts, rows, evaluator.name)
 
@@ -160,6 +167,13 @@ class Bundle:
     def close(self) -> None:
         """Give back what the evaluator holds. Deciding after that is an error of the caller."""
         self._parts.evaluator.close()
+        if self._verifier is not None:
+            self._verifier.close()
+
+    def __reduce__(self) -> tuple[Callable[..., Bundle], tuple[object, ...]]:
+        """Another process makes the same bundle from what is read and checked already; it verifies nothing."""
+        p = self._parts
+        return remade, (p.program, p.reference, p.evaluator_name, p.limits, p.clock)
 
     def __enter__(self) -> Self:
         return self
@@ -173,11 +187,6 @@ class Bundle:
         self.close()
         return False
 
-    def _recipe(self) -> bytes:
-        """What another process makes the same bundle from."""
-        p = self._parts
-        return recipe_of(p.program, p.reference, p.evaluator_name, p.limits, p.clock)
-
     def _decided(self, batch: Sequence[Request]) -> Iterator[Decision]:
         """The decisions of a batch, evaluated together."""
         found = [self._parts.border.validate(request) for request in batch]
@@ -187,7 +196,10 @@ class Bundle:
             if isinstance(facts, Rejection):
                 yield refuse(self.program, facts)
             else:
-                yield self._authorizer.decide(facts, next(evaluations))
+                evaluation = next(evaluations)
+                if self._verifier is not None:
+                    self._verifier.offer(facts, evaluation)
+                yield self._authorizer.decide(facts, evaluation)
 
 
 def make_bundle(
@@ -197,6 +209,7 @@ def make_bundle(
     evaluator: EvaluatorName,
     limits: Limits,
     clock: Clock,
+    verify: Verify = NOT_VERIFIED,
 ) -> Bundle:
     """The bundle of a program that was checked without errors.
 
@@ -225,6 +238,7 @@ def make_bundle(
             evaluator_name=evaluator,
             limits=limits,
             clock=clock,
+            verify=verify,
         )
     )
 

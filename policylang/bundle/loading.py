@@ -11,6 +11,7 @@ from policylang.bundle.bundle import Bundle, make_bundle
 from policylang.bundle.evaluators import EvaluatorName
 from policylang.bundle.reference import Given
 from policylang.bundle.sources import Location, read_modules
+from policylang.bundle.verifying import OnIncident, Verify
 from policylang.diagnostics import Diagnostic, Source, has_errors
 from policylang.errors import InternalError, PolicyInvalid
 from policylang.evaluate.firings import Limits
@@ -76,6 +77,8 @@ def load(
     evaluator: EvaluatorName = "auto",
     limits: Limits = DEFAULT_LIMITS,
     clock: Clock = utc_now,
+    verify: float = 0.0,
+    on_incident: OnIncident | None = None,
 ) -> Bundle:
     """Load a bundle from files, folders or resources of a package.
 
@@ -83,13 +86,16 @@ def load(
     facts by name (rows, or the path of a data file), in place of the file that their declaration names.
     `evaluator` is `asp` (clingo), `plan` (compiled), or `auto`, which picks the fastest that can take the
     program. `limits` bound each evaluation. `clock` gives `now` where a request leaves it out.
+    `verify` is the share of decisions of the compiled plan, from 0 to 1, that clingo evaluates again in a thread of
+    its own: where it answers otherwise, that is one of `Bundle.verifier.incidents` and `on_incident` is called with it. The
+    answer stays as it was. Decisions made by other processes (`jobs`) are not sampled.
 
     Raises `PolicyInvalid` with every diagnostic where a module or the data has errors.
 
     >>> bundle = load("examples/retail_support")  # doctest: +SKIP
     """
     checked = check_bundle(*locations, params=params)
-    return _ready(checked, reference, evaluator, limits, clock)
+    return _ready(checked, reference, evaluator, limits, clock, Verify(verify, on_incident))
 
 
 def loads(
@@ -100,6 +106,8 @@ def loads(
     evaluator: EvaluatorName = "auto",
     limits: Limits = DEFAULT_LIMITS,
     clock: Clock = utc_now,
+    verify: float = 0.0,
+    on_incident: OnIncident | None = None,
 ) -> Bundle:
     """Load a bundle from the texts of its modules; `name` is what diagnostics call them. See `load`.
 
@@ -114,7 +122,7 @@ def loads(
     """
     sources = [Source(_numbered(name, i, texts), text) for i, text in enumerate(texts, start=1)]
     checked = check_sources(sources, params=params)
-    return _ready(checked, reference, evaluator, limits, clock)
+    return _ready(checked, reference, evaluator, limits, clock, Verify(verify, on_incident))
 
 
 def _numbered(name: str, number: int, texts: Sequence[str]) -> str:
@@ -127,11 +135,12 @@ def _ready(
     evaluator: EvaluatorName,
     limits: Limits,
     clock: Clock,
+    verify: Verify,
 ) -> Bundle:
     if checked.result.program is None or checked.has_errors:
         raise PolicyInvalid(checked.diagnostics)
     return make_bundle(
-        checked.result, checked.diagnostics, reference or {}, evaluator, limits, clock
+        checked.result, checked.diagnostics, reference or {}, evaluator, limits, clock, verify
     )
 
 

@@ -104,16 +104,17 @@ def _stream(bundle: Bundle, path: str, jobs: int) -> ExitCode:
 
 
 def _answers(bundle: Bundle, path: str, jobs: int) -> Iterator[AnswerLine]:
+    from policylang.bundle.batch import answer_lines, line_of
+
     if path != "-":
         with Path(path).open("rb") as file, shown(Path(path).stat().st_size) as read:
-            yield from bundle.answer_lines(_lines(iter(file.readline, b""), read), jobs=jobs)
+            lines = _lines(iter(file.readline, b""), read)
+            yield from answer_lines(bundle, lines, jobs=jobs)
     elif jobs > 1:
         lines = _lines(iter(sys.stdin.buffer.readline, b""), _nobody)
-        yield from bundle.answer_lines(lines, jobs=jobs)
+        yield from answer_lines(bundle, lines, jobs=jobs)
     else:
         # Whoever writes a line waits for its answer: nothing is read ahead.
-        from policylang.bundle.batch import line_of
-
         for line in _lines(iter(sys.stdin.buffer.readline, b""), _nobody):
             yield line_of(bundle.decide(line))
 

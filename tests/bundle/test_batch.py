@@ -14,7 +14,7 @@ import pytest
 
 from policylang import Outcome, ReasonKind, loads
 from policylang.bundle import batch
-from policylang.bundle.batch import CHUNK, WorkersLost, line_of
+from policylang.bundle.batch import CHUNK, WorkersLost, answer_lines, line_of
 
 REFUNDS = """module refunds version "1.0.0"
 facts member { team: String, user: String }
@@ -69,9 +69,9 @@ def test_processes_answer_as_one_does(count: int) -> None:
     with loads(REFUNDS, reference=REFERENCE) as bundle:
         alone = [bundle.decide(request) for request in requests(count)]
         assert list(bundle.decide_many(requests(count), jobs=2)) == alone
-        lines = list(bundle.answer_lines(requests(count), jobs=2))
+        lines = list(answer_lines(bundle, requests(count), jobs=2))
         assert lines == [line_of(decision) for decision in alone]
-        assert lines == list(bundle.answer_lines(requests(count)))
+        assert lines == list(answer_lines(bundle, requests(count)))
 
 
 def test_no_more_is_read_ahead_than_the_workers_hold() -> None:
