@@ -211,6 +211,14 @@ def retyped(value: Value, type_: Type) -> Value:
     return value
 
 
+def shown(value: Value, type_: Type) -> Value:
+    """A value as its type writes it: `1` and `1.00` are equal, and a trace has to show the same one always."""
+    try:
+        return retyped(value, type_)
+    except Fails:
+        return value
+
+
 def _calculated(operation: Operation, values: Sequence[Value], type_: Type) -> Value:
     first = values[0]
     if isinstance(first, str):

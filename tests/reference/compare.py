@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 
 from policylang.evaluate.asp.evaluator import AspEvaluator
 from policylang.evaluate.firings import Evaluation, Evaluator, Failure, Firings, Limits
-from policylang.evaluate.plan import PlanEvaluator
+from policylang.evaluate.plan import PlanEvaluator, refusal
 from policylang.facts.factset import Row
 from policylang.semantics.program import Program
 from tests.reference.draws import Recorded, Seeded, shrunk
@@ -29,6 +30,8 @@ def differences(given: Case, names: Sequence[str] = tuple(EVALUATORS)) -> Iterat
     expected = [evaluate(given.program, given.reference, facts) for facts in given.requests]
     answers: dict[str, Sequence[Evaluation]] = {}
     for name in names:
+        if name == "plan" and refusal(given.program) is not None:
+            continue  # What a plan refuses goes to clingo.
         evaluator = EVALUATORS[name](given.program, given.reference)
         try:
             answers[name] = [evaluator.evaluate(facts, LIMITS) for facts in given.requests]
@@ -55,7 +58,15 @@ def _agree(right: Evaluation, answer: Evaluation) -> bool:
             and isinstance(answer, Failure)
             and (right.rule, right.code) == (answer.rule, answer.code)
         )
-    return isinstance(answer, Firings) and right.firings == answer.firings
+    return isinstance(answer, Firings) and _written(right) == _written(answer)
+
+
+def _written(firings: Firings) -> list[tuple[str, list[object]]]:
+    """Firings with numbers as they print, since a trace holds what is printed."""
+    return [
+        (firing.rule, [str(v) if isinstance(v, int | Decimal) else v for v in firing.bindings])
+        for firing in firings.firings
+    ]
 
 
 def report(seed: int, names: Sequence[str] = tuple(EVALUATORS)) -> str:

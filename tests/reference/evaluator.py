@@ -47,7 +47,7 @@ from policylang.semantics.program import (
     Variable,
 )
 from policylang.semantics.slicing import slice_for
-from tests.reference.arithmetic import Fails, apply, comparable, retyped, total
+from tests.reference.arithmetic import Fails, apply, comparable, retyped, shown, total
 
 Env: TypeAlias = "dict[str, Value]"
 Values: TypeAlias = "tuple[Value | Missing, ...]"
@@ -140,7 +140,7 @@ def _codes(rule: Rule, world: World) -> set[str]:
 
 def _firings(rule: Rule, world: World) -> list[Firing]:
     bindings = {
-        tuple(instance.env[variable.name] for variable in rule.variables)
+        tuple(shown(instance.env[variable.name], variable.type) for variable in rule.variables)
         for instance in _instances(rule.body, {}, world)
         if instance.codes == HOLDS
     }

@@ -6,15 +6,18 @@ import ast
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from policylang.evaluate.firings import Firing
 from policylang.evaluate.plan import runtime, tree
 from policylang.evaluate.plan.bodies import UnplannableError, can_fail, flattened
 from policylang.evaluate.plan.components import components
+from policylang.evaluate.plan.digits import binding_types, with_digits
 from policylang.evaluate.plan.expressions import Constants
 from policylang.evaluate.plan.functions import Coder
 from policylang.evaluate.plan.guards import Guards
+from policylang.evaluate.plan.numbers import shown
 from policylang.evaluate.plan.places import Ends, Functions, Place
 from policylang.evaluate.plan.runtime import Growing
 from policylang.evaluate.plan.tree import Statements
@@ -142,11 +145,11 @@ class _Compiler:
         if rule.variables:
             lone = not fallible and len(flats) == 1 and self._has_one_instance(flats[0])
             if lone:
-                return [], Ends(lambda place: [_fired(rule, place)], fails), [nothing]
+                return [], Ends(lambda place: [_fired(rule, place, self.layout)], fails), [nothing]
             found = tree.assign("found", ast.Dict([], []))
             fire = tree.give(self._fire(rule, tree.name("found")))
             last = [tree.when(tree.name("found"), [fire]), nothing]
-            return [found], Ends(lambda place: [_found(rule, place)], fails), last
+            return [found], Ends(lambda place: [_found(rule, place, self.layout)], fails), last
         firing = self.constants.named((Firing(rule.name, ()),), "firing")
         if not fallible:
             return [], Ends(lambda _: [tree.give(firing)], fails), [nothing]
@@ -170,7 +173,7 @@ class _Compiler:
     def _clause_ends(
         self, position: int, rule: Rule, head: Derive
     ) -> tuple[Statements, Ends, Statements]:
-        ends = Ends(lambda place: [_found(rule, place)], self._failed(position))
+        ends = Ends(lambda place: [_found(rule, place, self.layout)], self._failed(position))
         seen = self.layout.number(SlotKind.SEEN, head.predicate)
         atoms = self.layout.number(SlotKind.ATOMS, head.predicate)
         world = tree.name("w")
@@ -183,20 +186,41 @@ class _Compiler:
 
     def _atoms(self, rule: Rule, head: Derive) -> ast.expr:
         """The atoms of the bindings that were found."""
-        if head.arguments == rule.variables:
+        types = self.layout.program.predicates[head.predicate].types
+        same = [base(type_) for type_ in types] == [base(v.type) for v in rule.variables]
+        if head.arguments == rule.variables and same:
             return tree.name("found")
         places = {v.name: f"b{i}" for i, v in enumerate(rule.variables)}
-        atom = tree.pair(self._term(argument, places) for argument in head.arguments)
+        atom = self._atom(head, places, {v.name: {base(v.type)} for v in rule.variables})
         target = ast.Tuple([ast.Name(n, ast.Store()) for n in places.values()], ast.Store())
         if not places:
             return ast.List([atom], ast.Load())
         over = ast.comprehension(target, tree.name("found"), [], 0)
         return ast.GeneratorExp(atom, [over])
 
-    def _term(self, term: Term, names: Mapping[str, str]) -> ast.expr:
+    def _atom(
+        self, head: Derive, names: Mapping[str, str], given: Mapping[str, set[Type | None]]
+    ) -> ast.expr:
+        """An atom, its numbers with the digits of the definition's types; `given` are those of the names."""
+        types = self.layout.program.predicates[head.predicate].types
+        return tree.pair(
+            self._term(term, names, type_, given)
+            for term, type_ in zip(head.arguments, types, strict=True)
+        )
+
+    def _term(
+        self,
+        term: Term,
+        names: Mapping[str, str],
+        type_: Type,
+        given: Mapping[str, set[Type | None]],
+    ) -> ast.expr:
         if isinstance(term, Constant):
-            return self.constants.of(term.value)
-        return tree.name(names[term.name])
+            value, wanted = term.value, base(type_)
+            if isinstance(wanted, DecimalType) and isinstance(value, int | Decimal):
+                value = shown(value, wanted.scale)
+            return self.constants.of(value)
+        return with_digits(tree.name(names[term.name]), type_, given.get(term.name, set()))
 
     # --- recursion ------------------------------------------------------------------------------------------
 
@@ -284,10 +308,10 @@ class _Compiler:
 
         def holds(place: Place) -> Statements:
             bindings = tree.name("bindings")
-            atom = tree.pair(self._term(a, place.names) for a in head.arguments)
+            atom = self._atom(head, place.names, binding_types(rule.body, self.layout))
             to = self.constants.named(growing[head.predicate], "growing")
             return [
-                tree.assign("bindings", tree.pair(_bindings(rule, place))),
+                tree.assign("bindings", tree.pair(_bindings(rule, place, self.layout))),
                 tree.when(
                     tree.compare(bindings, ast.NotIn(), tree.name("found")),
                     [
@@ -374,16 +398,22 @@ def _hit(position: int) -> ast.stmt:
     return tree.do(tree.method(tree.name("hits"), "append", found))
 
 
-def _bindings(rule: Rule, place: Place) -> list[ast.expr]:
-    return [tree.name(place.names[variable.name]) for variable in rule.variables]
+def _bindings(rule: Rule, place: Place, layout: Layout) -> list[ast.expr]:
+    """The values of a firing, each with the digits of its variable's type."""
+    given = binding_types(rule.body, layout)
+    return [
+        with_digits(tree.name(place.names[v.name]), v.type, given.get(v.name, set()))
+        for v in rule.variables
+    ]
 
 
-def _found(rule: Rule, place: Place) -> ast.stmt:
-    return _set_item(tree.name("found"), tree.pair(_bindings(rule, place)))
+def _found(rule: Rule, place: Place, layout: Layout) -> ast.stmt:
+    return _set_item(tree.name("found"), tree.pair(_bindings(rule, place, layout)))
 
 
-def _fired(rule: Rule, place: Place) -> ast.stmt:
-    firing = tree.call("Firing", tree.constant(rule.name), tree.pair(_bindings(rule, place)))
+def _fired(rule: Rule, place: Place, layout: Layout) -> ast.stmt:
+    bindings = tree.pair(_bindings(rule, place, layout))
+    firing = tree.call("Firing", tree.constant(rule.name), bindings)
     return tree.give(tree.pair([firing]))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
-from policylang.evaluate.exact import WIDE, CalculationFailure, FailedError
+from policylang.evaluate.exact import WIDE, CalculationFailure, FailedError, decimal_of
 from policylang.evaluate.firings import FailureKind
 from policylang.facts.types import MAX_DIGITS
 
@@ -64,6 +64,14 @@ def _shown(value: Decimal, scale: int) -> Decimal:
 
 def _too_many() -> Decimal:
     raise FailedError(FailureKind.TOO_MANY_DIGITS)
+
+
+def shown(value: Number, scale: int | None) -> Number:
+    """A number with the digits of a type; itself where it does not fit that type."""
+    try:
+        return decimal_of(value, scale)
+    except FailedError:
+        return value
 
 
 def between(value: Any, low: Any, high: Any) -> bool:

@@ -7,7 +7,17 @@ from typing import Final
 
 from policylang.evaluate.plan.bodies import UnplannableError, flattened
 from policylang.facts.schema import Cardinality, RelationKind
-from policylang.semantics.program import Aggregate, Body, Each, Match, Not, Or, Program
+from policylang.semantics.program import (
+    Aggregate,
+    Body,
+    Derive,
+    Each,
+    Match,
+    Not,
+    Or,
+    Program,
+    Rule,
+)
 
 MOST_LITERALS: Final = 100
 """Literals of a body. Each is a level of nesting in the code, of which Python allows some hundreds."""
@@ -19,17 +29,21 @@ def refusal(program: Program) -> str | None:
     """Why a plan cannot take a program, in a sentence that names the rule; None where it can."""
     single = frozenset(_single(program))
     for rule in program.rules:
+        beside = _beside(program, rule)
         try:
             for body in bodies(rule.body):
-                check(body, single)
+                check(body, single, beside)
         except UnplannableError as problem:
             return f"in `{rule.name}`, {problem}"
     return None
 
 
-def check(body: Body, single: Collection[str]) -> None:
-    """Raise `UnplannableError` where a body is none for a plan; `single` relations have one row at most."""
-    for flat in flattened(body, ()):
+def check(body: Body, single: Collection[str], beside: Collection[str]) -> None:
+    """Raise `UnplannableError` where a body is none for a plan.
+
+    `single` relations have one row at most; `beside` are the definitions that a clause may be in recursion with.
+    """
+    for flat in flattened(body, (), beside, counted=True):
         if len(flat) > MOST_LITERALS:
             raise UnplannableError(f"a condition has more than {MOST_LITERALS} parts")
         loops = sum(_ranges(literal, single) for literal in flat)
@@ -53,6 +67,12 @@ def bodies(body: Body) -> Iterator[Body]:
 
 def _ranges(literal: object, single: Collection[str]) -> bool:
     return isinstance(literal, Each) or (isinstance(literal, Match) and literal.name not in single)
+
+
+def _beside(program: Program, rule: Rule) -> frozenset[str]:
+    if not isinstance(rule.head, Derive):
+        return frozenset()
+    return frozenset(p.name for p in program.predicates.values() if p.stratum == rule.stratum)
 
 
 def _single(program: Program) -> Iterable[str]:

@@ -179,6 +179,7 @@ GLOBALS: Final[Mapping[str, object]] = {
     "minus_shown": numbers.minus_shown,
     "plus": numbers.plus,
     "plus_shown": numbers.plus_shown,
+    "shown": numbers.shown,
     "sure": numbers.sure,
     "times": numbers.times,
     "times_shown": numbers.times_shown,

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 from policylang.evaluate.firings import Limits
 from policylang.facts.factset import Row
 from policylang.facts.schema import Cardinality, RelationKind
+from policylang.facts.types import Type
 from policylang.facts.values import MISSING
 from policylang.semantics.program import Program
 
@@ -137,6 +138,13 @@ class Layout:
         """Whether a column may be missing."""
         relation = self.program.schema.relations.get(name)
         return relation is None or relation.columns[position].optional
+
+    def types(self, name: str) -> tuple[Type, ...]:
+        """The types of the columns of a relation or of the arguments of a definition."""
+        predicate = self.program.predicates.get(name)
+        if predicate is not None:
+            return predicate.types
+        return tuple(column.domain.type for column in self.program.schema.relations[name].columns)
 
     def given(self, name: str) -> Sequence[Row]:
         """The rows of a table or of reference data."""
