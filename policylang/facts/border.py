@@ -86,15 +86,11 @@ class Border:
         `request` is JSON text (str or bytes), the mapping it stands for, or a model or dataclass with its fields,
         in the form of a request. Nothing that is in it raises, and the time is linear in its size.
         """
-        if isinstance(request, str | bytes | bytearray | memoryview):
-            try:
-                request = read_json(request)
-            except Unfit as unfit:
-                return not_a_request(unfit.code, unfit.detail)
         if type(request) is not dict:
-            received, request = request, as_fields(request)
-            if not isinstance(request, dict):
-                return not_a_request(codes.BAD_SHAPE, "", received=shown(received))
+            opened = _opened(request)
+            if isinstance(opened, Rejection):
+                return opened
+            request = opened
         asked = request.get("action")
         prepared = self._actions.prepared(asked) if type(asked) is str else None
         if prepared is None:
@@ -123,3 +119,17 @@ class Border:
                 codes.UNKNOWN_ACTION, "action", "/action", received=shown(asked), hint=near
             )
         return Rejection(RejectionKind.UNKNOWN_ACTION, safe(asked), (found,))
+
+
+def _opened(request: object) -> dict[Any, Any] | Rejection:
+    """The keys of a request that is given as text or as an object of some kind."""
+    opened = request
+    if isinstance(request, str | bytes | bytearray | memoryview):
+        try:
+            opened = read_json(request)
+        except Unfit as unfit:
+            return not_a_request(unfit.code, unfit.detail)
+    found = as_fields(opened)
+    if not isinstance(found, dict):
+        return not_a_request(codes.BAD_SHAPE, "", received=shown(opened))
+    return found

@@ -94,13 +94,13 @@ class Express:
         facts = _object({part.name: _part_schema(part) for part in self._facts})
         fields = {
             "action": core_schema.any_schema(),
-            "args": entry.reader.schema,
+            "args": entry.reader.quick_schema(),
             "facts": facts,
             "now": core_schema.no_info_plain_validator_function(read_datetime),
             **dict.fromkeys(_BESIDE, core_schema.list_schema(max_length=0, strict=True)),
         }
         if self._agent is not None:
-            fields["agent"] = self._agent.reader.schema
+            fields["agent"] = self._agent.reader.quick_schema()
         return _object(fields)
 
     def validate(self, request: dict[Any, Any], around: Surroundings) -> FactSet | None:
@@ -180,5 +180,5 @@ def _part(name: str, entry: FactEntry) -> _Part:
 
 
 def _part_schema(part: _Part) -> CoreSchema:
-    row = part.reader.schema
+    row = part.reader.quick_schema()
     return core_schema.list_schema(row, strict=True) if part.many else row

@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from pydantic_core import SchemaValidator, ValidationError, core_schema
+from pydantic_core import CoreSchema, SchemaValidator, ValidationError, core_schema
 
 from policylang.facts.amounts import Rewrite
 from policylang.facts.diagnose import not_an_object, problems_of, rows_problems
@@ -102,15 +102,14 @@ class RelationReader:
         "_rows",
         "is_simple",
         "relation",
-        "schema",
     )
 
     def __init__(self, relation: Relation) -> None:
         self.relation = relation
-        self.schema = row_schema(relation.columns)
         self._columns = relation.columns
-        self._row = SchemaValidator(self.schema).validate_python
-        rows = core_schema.list_schema(self.schema, strict=True)
+        row = row_schema(relation.columns)
+        self._row = SchemaValidator(row).validate_python
+        rows = core_schema.list_schema(row, strict=True)
         self._rows = SchemaValidator(rows).validate_python
         self._optional = tuple(i for i, c in enumerate(self._columns) if c.optional)
         self._defaults = tuple(
@@ -124,6 +123,10 @@ class RelationReader:
             if may_change(c.domain)
         )
         self.is_simple = not (self._optional or self._defaults or self._normalizing)
+
+    def quick_schema(self) -> CoreSchema:
+        """A validator of one row that refuses what it is not made for, without saying why."""
+        return row_schema(self._columns, quick=True)
 
     def one(
         self, given: Any, number: int, path: str, pointer: str, found: Findings

@@ -29,14 +29,17 @@ from policylang.facts.values import MISSING, Record
 NO_NUL = r"^[^\x00]*$"
 
 
-def row_schema(columns: Sequence[Field]) -> CoreSchema:
-    """Validates an object with exactly these fields: gives (values by name in their order, None)."""
-    fields = [core_schema.dataclass_field(c.name, _field_schema(c)) for c in columns]
+def row_schema(columns: Sequence[Field], *, quick: bool = False) -> CoreSchema:
+    """Validates an object with exactly these fields: gives (values by name in their order, None).
+
+    A `quick` one may refuse what the other takes, and its errors say nothing that is to be told.
+    """
+    fields = [core_schema.dataclass_field(c.name, _field_schema(c, quick=quick)) for c in columns]
     return core_schema.dataclass_args_schema("row", fields, extra_behavior="forbid")
 
 
-def _field_schema(field: Field) -> CoreSchema:
-    schema = domain_schema(field.domain)
+def _field_schema(field: Field, *, quick: bool = False) -> CoreSchema:
+    schema = _quick_schema(field.domain) if quick else domain_schema(field.domain)
     if field.optional:
         schema = core_schema.nullable_schema(schema)
     elif "nulls" in normalizers_of(field.domain):
@@ -52,6 +55,30 @@ def _refuse_none(value: Any) -> Any:
     if value is None:
         raise forms.Unfit(codes.NULL)
     return value
+
+
+def _quick_schema(domain: Domain) -> CoreSchema:
+    """As `domain_schema`, by way of what is usually given: a member's own name, a list for a set."""
+    match domain.type:
+        case EnumType(member_names=names) if names and domain.low is None and domain.high is None:
+            plain = core_schema.literal_schema(list(names))
+            others = [domain_schema(domain)] if may_be_others(domain) else []
+            return core_schema.union_schema([plain, *others], mode="left_to_right")
+        case SetType(element):
+            most = forms.MOST_ELEMENTS
+            if domain.max_length is not None:
+                most = min(most, domain.max_length)
+            listed = core_schema.list_schema(_element_schema(element), max_length=most, strict=True)
+            return core_schema.no_info_after_validator_function(frozenset, listed)
+        case _:
+            return domain_schema(domain)
+
+
+def may_be_others(domain: Domain) -> bool:
+    """Whether an enum is read from other texts than the names of its members."""
+    type_ = domain.type
+    spelled = isinstance(type_, EnumType) and any(member.spellings for member in type_.members)
+    return spelled or bool(normalizers_of(domain))
 
 
 def domain_schema(domain: Domain) -> CoreSchema:
@@ -117,8 +144,12 @@ def _string_schema(domain: Domain) -> CoreSchema:
 
 
 def _enum_schema(type_: EnumType, domain: Domain) -> CoreSchema:
-    spelled = any(member.spellings for member in type_.members)
-    if spelled or domain.low is not None or domain.high is not None or not type_.members:
+    if (
+        may_be_others(domain)
+        or domain.low is not None
+        or domain.high is not None
+        or not type_.members
+    ):
         return core_schema.no_info_plain_validator_function(reader(domain))
     return core_schema.literal_schema(list(type_.member_names))
 
