@@ -6,7 +6,6 @@ Whatever it does not take, valid or not, goes the whole way; what it takes, it r
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,6 +22,7 @@ from policylang.facts.unfold import Unfolding
 
 _MODEL: Final = Source.MODEL
 _SYSTEM: Final = Source.SYSTEM
+_NOTHING_NOTED: Final[tuple[tuple[()], tuple[()]]] = ((), ())
 _BESIDE: Final = ("decisions", "history", "approvals")
 
 
@@ -77,7 +77,17 @@ class _Part:
 class Express:
     """The compiled short way for the requests of one action."""
 
-    __slots__ = ("_action", "_agent", "_facts", "_needed", "_plan", "_unfold_action", "_validate")
+    __slots__ = (
+        "_action",
+        "_agent",
+        "_facts",
+        "_finish",
+        "_is_more",
+        "_needed",
+        "_plan",
+        "_unfold_action",
+        "_validate",
+    )
 
     def __init__(self, plan: ActionPlan, held: Collection[str]) -> None:
         named = {name: entry for name, entry in plan.facts.items() if _is_plain(name, entry, held)}
@@ -86,7 +96,9 @@ class Express:
         self._agent = _part("agent", named.pop("agent")) if _is_one(named.get("agent")) else None
         self._facts = tuple(_part(name, entry) for name, entry in named.items())
         self._needed = tuple(relation.name for relation in plan.needed)
+        self._finish = plan.action.reader.finished
         self._unfold_action = plan.action.unfolding or None
+        self._is_more = bool(self._unfold_action or plan.groups or plan.histories or plan.referring)
         self._validate = SchemaValidator(self._schema()).validate_python
 
     def _schema(self) -> CoreSchema:
@@ -113,8 +125,9 @@ class Express:
             return None
         found = Findings()
         now = fields["now"] if "now" in fields else around.clock()
-        rows: Rows = {"now": (new_row(Row, (0, (now,), _SYSTEM)),)}
-        self._add_action(fields["args"], request["args"], rows, found)
+        values = self._finish(fields["args"], request["args"], 0, found)
+        row = new_row(Row, (0, values, _MODEL))
+        rows: Rows = {"now": (new_row(Row, (0, (now,), _SYSTEM)),), self._action: (row,)}
         if "agent" in fields and self._agent is not None:
             self._agent.take(fields["agent"], request["agent"], rows, found)
         if "facts" in fields:
@@ -123,31 +136,24 @@ class Express:
                 name = part.name
                 if name in facts and not part.take(facts[name], given[name], rows, found):
                     return None
+        if self._is_more and not self._add_more(row, rows, around, found):
+            return None
         for needed in self._needed:
             if needed not in rows:
                 return None
-        return self._facts_of(rows, found, now, around)
-
-    def _facts_of(
-        self, rows: Rows, found: Findings, now: dt.datetime, around: Surroundings
-    ) -> FactSet | None:
-        for history in self._plan.histories:
-            rows[history.relation] = ()
-        if self._plan.referring:
-            check_references(self._plan.referring, rows, around, found)
-            if found.problems:
-                return None
-        changes, defaults = found.noted()
+        changes, defaults = found.noted() if found.changes or found.defaults else _NOTHING_NOTED
         return new_factset(self._action, now, rows, around.digests, changes, defaults)
 
-    def _add_action(self, validated: Any, given: Any, rows: Rows, found: Findings) -> None:
-        values = self._plan.action.reader.finished(validated, given, 0, found)
-        row = new_row(Row, (0, values, _MODEL))
-        rows[self._action] = own = (row,)
+    def _add_more(self, row: Row, rows: Rows, around: Surroundings, found: Findings) -> bool:
+        """Add what not every action has: lists of its own, groups, limits. False where a reference dangles."""
         if self._unfold_action is not None:
-            self._unfold_action(own, rows)
+            self._unfold_action((row,), rows)
         for group in self._plan.groups:
             group.add(row, rows)
+        for history in self._plan.histories:
+            rows[history.relation] = ()
+        check_references(self._plan.referring, rows, around, found)
+        return not found.problems
 
 
 def _is_plain(name: str, entry: FactEntry, held: Collection[str]) -> bool:
