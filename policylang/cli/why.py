@@ -16,14 +16,19 @@ if TYPE_CHECKING:
 
 
 @click.command("why")
-@click.argument("policy", metavar="POLICY")
+@click.argument("policy", metavar="POLICY|ID")
 @click.argument("atom", metavar="[ATOM]", required=False)
 @click.option(
     "--request",
     "request_path",
     metavar="FILE",
-    required=True,
     help="The request as JSON; `-` is standard input.",
+)
+@click.option(
+    "--store",
+    "store_path",
+    metavar="FILE",
+    help="Ask about the recorded decision ID of this store, as it was decided then.",
 )
 @click.option(
     "--not",
@@ -51,7 +56,8 @@ if TYPE_CHECKING:
 def command(
     policy: str,
     atom: str | None,
-    request_path: str,
+    request_path: str | None,
+    store_path: str | None,
     outcome: str | None,
     atoms: bool,
     absent: bool,
@@ -70,16 +76,42 @@ def command(
     policylang why refunds.policy --request request.json
     policylang why refunds.policy 'suspicious("c1")' --request request.json
     policylang why refunds.policy --request request.json --not allow
+    policylang why 019ab5c2-... --store traces.duckdb
     """
+    if (request_path is None) == (store_path is None):
+        raise click.UsageError("give --request with a policy, or --store with the ID of a decision")
     if atom is not None and outcome is not None:
         raise click.UsageError("ATOM and --not are two questions: ask one at a time")
-    with Deployment((policy,), params, reference, evaluator).load() as bundle:
-        case = bundle.case(read_input(request_path))
+    if store_path is not None:
+        if params or reference:
+            raise click.UsageError(
+                "a recorded decision has the params and reference data of its time"
+            )
+        case = _recorded(policy, store_path)
+    else:
+        with Deployment((policy,), params, reference, evaluator).load() as bundle:
+            case = bundle.case(read_input(request_path or "-"))
     answer = _answer(case, atom, outcome, atoms=atoms, absent=absent)
     if as_json:
         write_json(answer.json())
     else:
         click.echo(answer.text(form, sys.stdout), color=True)
+
+
+def _recorded(id_: str, store_path: str) -> Case:
+    """A decision as it was made then, with the rules of that version."""
+    from policylang.cli.traces import opened
+    from policylang.trace.replay import Archive
+
+    with opened(store_path) as view:
+        record = view.get(id_)
+        if record is None or record.kind != "decision":
+            raise click.ClickException(f"there is no decision {id_}")
+        archive = Archive(view)
+        try:
+            return archive.case(record)
+        finally:
+            archive.close()
 
 
 def _answer(

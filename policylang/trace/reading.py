@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 import duckdb
 
+from policylang.errors import PolicyError
 from policylang.trace.chain import Record
 from policylang.trace.folding import is_held, read_segment
 from policylang.trace.migrations import form_of
@@ -52,6 +53,18 @@ class Filter:
         """Whether it asks for something that only decisions have."""
         asked = (self.action, self.agent, self.outcome, self.rule, self.fact, self.where)
         return any(value is not None for value in asked)
+
+
+class TraceQueryError(PolicyError):
+    """A query that DuckDB refuses; the text says why."""
+
+
+@contextmanager
+def _asked() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise TraceQueryError(str(error)) from error
 
 
 class TraceView:
@@ -98,17 +111,18 @@ class TraceView:
     def records(self, chosen: Filter) -> Iterator[Record]:
         """The records that the filter lets through, in the order of their identities.
 
-        Raises `duckdb.Error` where `chosen.where` is no condition.
+        Raises `TraceQueryError` where `chosen.where` is no condition.
         """
         conditions, values = _conditions(chosen)
         order = f"ORDER BY id {'DESC' if chosen.newest_first else 'ASC'}"
         yield from self._fetch(" AND ".join(conditions), values, order, chosen.limit)
 
     def query(self, sql: str, values: dict[str, Any] | None = None) -> tuple[list[str], list[Any]]:
-        """The names of the columns and the rows that an SQL query gives."""
-        found = self.database.execute(sql, values) if values else self.database.execute(sql)
-        names = [column[0] for column in found.description or ()]
-        return names, found.fetchall()
+        """The names of the columns and the rows that an SQL query gives. Raises `TraceQueryError`."""
+        with _asked():
+            found = self.database.execute(sql, values) if values else self.database.execute(sql)
+            names = [column[0] for column in found.description or ()]
+            return names, found.fetchall()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -188,7 +202,9 @@ class TraceView:
         # A cursor of its own: the caller may ask for something else between two records.
         cursor = self.database.cursor()
         try:
-            cursor.execute(f"SELECT {_COLUMNS} FROM base.records {where} {order} {most}", values)
+            with _asked():
+                query = f"SELECT {_COLUMNS} FROM base.records {where} {order} {most}"
+                cursor.execute(query, values)
             while rows := cursor.fetchmany(_AT_ONCE):
                 for row in rows:
                     yield Record(*row)

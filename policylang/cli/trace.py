@@ -1,0 +1,177 @@
+"""`policylang trace`: look at recorded decisions, fold them, and check that they are what was recorded."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from policylang.cli.output import ExitCode, counted, json_option, write_json
+from policylang.cli.traces import chosen, existing, filter_options, opened, said, store_option
+
+if TYPE_CHECKING:
+    from policylang.trace.chain import Record
+    from policylang.trace.verify import Verified
+
+_PAUSE: Final = 0.5
+
+
+@click.group("trace")
+def command() -> None:
+    """Look at recorded decisions, and check that they are what was recorded.
+
+    \b
+    policylang trace list --store traces.duckdb --outcome deny --since 30d
+    policylang trace verify --store traces.duckdb --checkpoint kept/checkpoint.json
+    """
+
+
+@command.command("list")
+@store_option
+@filter_options
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--oldest-first", is_flag=True, help="The oldest first; without it the newest are.")
+@json_option
+def list_(store_path: str, limit: int, oldest_first: bool, as_json: bool, **given: Any) -> None:
+    """List decisions, one a line, the newest first."""
+    with opened(store_path) as view:
+        for record in view.records(chosen(given, limit=limit, newest_first=not oldest_first)):
+            click.echo(_json(record) if as_json else _line(record))
+
+
+@command.command("show")
+@click.argument("id_", metavar="ID")
+@store_option
+def show(id_: str, store_path: str) -> None:
+    """Show one record as it was written, with its place in its chain."""
+    with opened(store_path) as view:
+        record = view.get(id_)
+    if record is None:
+        raise click.ClickException(f"there is no record {id_}")
+    write_json({**json.loads(record.text), "digest": record.digest})
+
+
+@command.command("tail")
+@store_option
+@filter_options
+@click.option("-n", "lines", type=click.IntRange(0), default=10, show_default=True)
+@click.option("--follow", "-f", is_flag=True, help="Go on with what is recorded from now on.")
+@json_option
+def tail(store_path: str, lines: int, follow: bool, as_json: bool, **given: Any) -> None:
+    """Show the last decisions, the newest last."""
+    seen: set[str] = set()
+    most: int | None = lines
+    while True:
+        with opened(store_path) as view:
+            found = list(view.records(chosen(given, limit=most, newest_first=True)))
+        for record in reversed(found):
+            if record.id not in seen:
+                click.echo(_json(record) if as_json else _line(record))
+        seen.update(record.id for record in found)
+        if not follow:
+            return
+        most = 1_000
+        time.sleep(_PAUSE)
+
+
+@command.command("fold")
+@store_option
+def fold(store_path: str) -> None:
+    """Move what writers are done with into the DuckDB file."""
+    from policylang.trace.folding import fold as fold_segments
+    from policylang.trace.store import segments_of
+
+    path = existing(store_path)
+    segments_of(path).mkdir(exist_ok=True, mode=0o700)
+    with said():
+        folded = fold_segments(path, segments_of(path))
+    for damage in folded.damages:
+        click.echo(f"{damage.segment.name}:{damage.line}: {damage.problem}", err=True)
+    click.echo(f"{counted(folded.records, 'record')} folded")
+    if folded.damages:
+        raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+@command.command("checkpoint")
+@click.argument("to", metavar="FILE", type=click.Path(path_type=Path))
+@store_option
+@click.option(
+    "--key-file", type=click.Path(path_type=Path), help="Sign it with the key in this file."
+)
+def checkpoint(to: Path, store_path: str, key_file: Path | None) -> None:
+    """Write to FILE how far every chain has reached. Keep it where nobody who can write the store can."""
+    from policylang.trace.store import TraceStore
+
+    with said(), TraceStore.open(existing(store_path)) as store:
+        made = store.checkpoint(to, _key(key_file))
+    click.echo(f"{counted(len(made.heads), 'chain')} at {made.at}")
+
+
+@command.command("verify")
+@store_option
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A checkpoint that was kept elsewhere.",
+)
+@click.option(
+    "--key-file", type=click.Path(path_type=Path), help="The key that checkpoints are signed with."
+)
+@json_option
+def verify(
+    store_path: str, checkpoints: tuple[Path, ...], key_file: Path | None, as_json: bool
+) -> None:
+    """Check that everything is what was recorded; name the first record that is not, and what is wrong.
+
+    Ends with 0 where it is and with 1 where it is not.
+    """
+    from policylang.trace.checkpoint import read_checkpoint
+    from policylang.trace.verify import verify as check
+
+    with opened(store_path) as view:
+        kept = tuple(read_checkpoint(path, _key(key_file)) for path in checkpoints)
+        verified = check(view, kept)
+    _report(verified, as_json)
+    if not verified.holds:
+        raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+def _report(verified: Verified, as_json: bool) -> None:
+    if as_json:
+        findings = [{"where": f.where, "problem": f.problem} for f in verified.findings]
+        counts = {"records": verified.records, "chains": verified.chains}
+        write_json({**counts, "checkpoints": verified.checkpoints, "findings": findings})
+        return
+    for finding in verified.findings:
+        click.echo(str(finding))
+    seen = f"{counted(verified.records, 'record')} in {counted(verified.chains, 'chain')}"
+    checked = counted(verified.checkpoints, "checkpoint")
+    wrong = counted(len(verified.findings), "finding") if verified.findings else "nothing is wrong"
+    click.echo(f"{seen}, {checked}: {wrong}")
+
+
+def _key(path: Path | None) -> bytes | None:
+    return None if path is None else path.read_bytes().strip()
+
+
+def _line(record: Record) -> str:
+    body = record.body
+    decision = body["decision"]
+    rules = ", ".join(rule.rpartition(".")[2] for rule in decision.get("determining", ()))
+    action = decision.get("action", "").rpartition(".")[2]
+    by = rules or decision["reasons"][0]["kind"]
+    stage = "" if body["stage"] == "active" else f" [{body['stage']}]"
+    agent = body.get("agent", "-")
+    return (
+        f"{record.id}  {record.at[:19]}Z  {decision['outcome']:14}  {action}  {agent}  {by}{stage}"
+    )
+
+
+def _json(record: Record) -> str:
+    return json.dumps({"id": record.id, "at": record.at, **record.body}, ensure_ascii=False)

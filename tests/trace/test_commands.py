@@ -1,0 +1,134 @@
+"""The commands about traces."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from policylang.cli.app import policylang
+from policylang.cli.output import ExitCode
+from policylang.trace.audit import audit_names
+from policylang.trace.segments import segment_paths
+from policylang.trace.store import TraceStore, segments_of
+from tests.trace.deciding import POLICY, bundle, request
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store of three decisions, in the folder that commands run in."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "traces.duckdb"
+    with bundle() as policy, TraceStore.open(path) as store:
+        for agent, given in (("a", request()), ("b", request("80.00")), ("b", request(name="eve"))):
+            store.record(policy.case(given), agent=agent)
+    return path
+
+
+def run(*arguments: str) -> Result:
+    """A command on the store, as typed."""
+    return CliRunner().invoke(policylang, [*arguments, "--store", "traces.duckdb"])
+
+
+def test_decisions_are_listed_and_followed_by_filters(path: Path) -> None:
+    """One line a decision, the newest first in a list and last in a tail."""
+    listed = run("trace", "list").stdout.splitlines()
+    assert [line.split()[-1] for line in listed] == ["blocked", "nothing_allows", "small"]
+    assert run("trace", "tail", "-n", "2").stdout.splitlines() == [listed[1], listed[0]]
+    assert (
+        run("trace", "list", "--agent", "b", "--fact", "customer.name=eve").stdout
+        == f"{listed[0]}\n"
+    )
+    assert run("trace", "list", "--since", "1h").stdout.splitlines() == listed
+    assert run("trace", "list", "--until", "1h").stdout == ""
+    assert json.loads(run("trace", "list", "--agent", "a", "--json").stdout)["agent"] == "a"
+
+
+def test_a_record_is_shown_with_its_place(path: Path) -> None:
+    """`trace show` writes everything that was recorded."""
+    id_ = run("trace", "list", "--agent", "a").stdout.split()[0]
+    shown = json.loads(run("trace", "show", id_).stdout)
+    assert (shown["id"], shown["kind"], shown["sequence"]) == (id_, "decision", 3)
+    assert run("trace", "show", "nothing").exit_code == ExitCode.FAILED
+
+
+def test_why_shows_the_proof_of_a_recorded_decision(path: Path) -> None:
+    """`why ID --store` gives the proof without the policy's files, and says where there is none."""
+    id_ = run("trace", "list", "--agent", "b", "--rule", "blocked").stdout.split()[0]
+    answer = run("why", id_)
+    assert answer.exit_code == ExitCode.OK
+    assert answer.stdout.startswith("deny refund\n└─ blocked: eve is banned")
+    assert run("why", "nothing").exit_code == ExitCode.FAILED
+    assert run("why", id_, "--param", "auto_limit=1").exit_code == ExitCode.USAGE
+
+
+def test_verify_says_whether_it_holds(path: Path) -> None:
+    """Nothing wrong ends with 0; a changed record ends with 1 and is named."""
+    kept = path.with_name("kept.json")
+    key = path.with_name("key")
+    key.write_text("secret\n")
+    assert run("trace", "checkpoint", str(kept), "--key-file", str(key)).exit_code == ExitCode.OK
+    assert run("trace", "fold").stdout == "6 records folded\n"
+    signed = ("--checkpoint", str(kept), "--key-file", str(key))
+    answer = run("trace", "verify", *signed)
+    assert answer.stdout == "6 records in 2 chains, 2 checkpoints: nothing is wrong\n"
+    with TraceStore.open(path) as store, bundle() as policy:
+        store.record(policy.case(request()))
+    (segment,) = (p for p in segment_paths(segments_of(path)) if p.suffix == ".sealed")
+    segment.write_bytes(segment.read_bytes().replace(b"allow", b"alloW"))
+    answer = run("trace", "verify", *signed)
+    assert answer.exit_code == ExitCode.FAILED
+    assert "its hash is not that of its content" in answer.stdout
+    assert json.loads(run("trace", "verify", "--json").stdout)["findings"]
+    key.write_text("another")
+    assert "is not signed with this key" in run("trace", "verify", *signed).output
+
+
+def test_replay_ends_with_the_answer(path: Path) -> None:
+    """What comes out the same ends with 0, and a candidate's changes are counted."""
+    answer = run("replay", "--since", "30d")
+    assert (answer.exit_code, answer.stdout) == (ExitCode.OK, "3 same\n")
+    Path("next.policy").write_text(POLICY.replace("50.00", "5.00"))
+    Path("banned.json").write_text('[{"name": "eve"}]')
+    answer = run("replay", "--with", "next.policy", "--reference", "banned=banned.json", "--json")
+    assert answer.exit_code == ExitCode.OK
+    assert json.loads(answer.stdout)["transitions"] == {"allow -> deny": 1}
+    assert run("replay", "nothing").exit_code == ExitCode.FAILED
+
+
+def test_audits_run(path: Path) -> None:
+    """Every audit that ships runs with its defaults; SQL of one's own is answered; bad SQL is told."""
+    for name in audit_names():
+        assert run("audit", "run", name).exit_code == ExitCode.OK, name
+    answer = run("audit", "run", "denials_by_reason", "--json")
+    assert [(row["reason"], row["decisions"]) for row in json.loads(answer.stdout)] == [
+        ("forbidden", 1),
+        ("nothing_allows", 1),
+    ]
+    found = run("audit", "run", "allowed_above", "--param", "above=10", "--csv")
+    assert found.stdout.splitlines()[1].split(",")[4] == "12.500000"
+    assert run("audit", "sql", "SELECT count(*) AS n FROM decisions").stdout.split() == [
+        "n",
+        "-",
+        "3",
+    ]
+    assert run("audit", "sql", "SELECT nonsense").exit_code == ExitCode.FAILED
+    assert run("audit", "run", "nonsense").exit_code == ExitCode.USAGE
+    assert run("audit", "run", "overrides_used", "--param", "x=1").exit_code == ExitCode.USAGE
+
+
+def test_a_store_that_is_not_there_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong path is wrong usage, and leaves nothing behind."""
+    monkeypatch.chdir(tmp_path)
+    for command in (
+        ("trace", "list"),
+        ("trace", "fold"),
+        ("replay",),
+        ("audit", "sql", "SELECT 1"),
+    ):
+        assert run(*command).exit_code == ExitCode.USAGE
+    assert list(tmp_path.iterdir()) == []
