@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeAlias
@@ -26,6 +26,7 @@ from policylang.trace.checkpoint import (
 from policylang.trace.decisions import Circumstances, decision_body
 from policylang.trace.folding import Folded, fold
 from policylang.trace.identity import Identities
+from policylang.trace.outcomes import Status, outcome_body
 from policylang.trace.programs import program_body, reference_body
 from policylang.trace.reading import Filter, TraceView
 from policylang.trace.replay import Archive
@@ -98,6 +99,23 @@ class TraceStore:
         """
         around = Circumstances(agent, stage, bucket, duration)
         return self._acknowledged(lambda: self._decision(case, around))
+
+    def outcome(
+        self,
+        decision: str,
+        status: Status | Literal["executed", "failed", "skipped", "compensated"],
+        *,
+        action: str | None = None,
+        arguments: Mapping[str, object] | None = None,
+        detail: str = "",
+    ) -> str:
+        """Record what became of the action that a decision was about, and return the record's identity.
+
+        `action` and `arguments` are what was really called; the audit `executed_otherwise` compares them with what
+        was decided. Raises as `record` does.
+        """
+        body = outcome_body(decision, Status(status), action, arguments, detail)
+        return self.write("outcome", body)
 
     def write(self, kind: str, body: dict[str, Any]) -> str:
         """Record something else about decisions, such as an outcome; see `record` for what may be raised."""
