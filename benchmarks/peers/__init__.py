@@ -1,0 +1,1 @@
+"""The same policies in policylang and in what a Python user would pick instead."""
