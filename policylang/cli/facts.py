@@ -22,7 +22,11 @@ _LARGE = 4_000_000
 
 @click.group("facts")
 def command() -> None:
-    """See how data fits the declarations of a policy."""
+    """See how data fits the declarations of a policy.
+
+    \b
+    policylang facts profile refunds.policy requests.jsonl
+    """
 
 
 @command.command("profile")
