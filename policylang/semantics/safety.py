@@ -105,7 +105,7 @@ def _needs(literal: Literal, bindable: frozenset[str]) -> frozenset[str]:
         case Test():
             return frozenset(names_in(literal.condition))
         case Not() | Or() | Aggregate():
-            used = frozenset(_names_of(literal)) & bindable
+            used = frozenset(names_of(literal)) & bindable
             return used - frozenset(bound_by(literal)) - frozenset(_locals(literal))
 
 
@@ -114,7 +114,8 @@ def _locals(literal: Not | Or | Aggregate) -> Iterator[str]:
         yield from (variable.name for variable in literal.locals)
 
 
-def _names_of(literal: Literal) -> Iterator[str]:
+def names_of(literal: Literal) -> Iterator[str]:
+    """The names of the variables that a literal reads, those of nested bodies included."""
     match literal:
         case Match() | Each():
             yield from bound_by(literal)
@@ -127,13 +128,13 @@ def _names_of(literal: Literal) -> Iterator[str]:
             yield from names_in(literal.condition)
         case Not() | Aggregate():
             for inner in literal.body:
-                yield from _names_of(inner)
+                yield from names_of(inner)
             if isinstance(literal, Aggregate) and literal.value is not None:
                 yield from names_in(literal.value)
         case Or():
             for branch in literal.branches:
                 for inner in branch:
-                    yield from _names_of(inner)
+                    yield from names_of(inner)
 
 
 def names_in(value: Expression) -> Iterator[str]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TypeAlias
 
 from policylang.diagnostics import Diagnostic, Label
 from policylang.semantics import codes
 from policylang.semantics.graph import components, shortest_way
 from policylang.semantics.program import (
     Aggregate,
+    AggregateKind,
     Apply,
     Bind,
     Body,
@@ -27,6 +29,7 @@ from policylang.semantics.program import (
     Test,
     Variable,
 )
+from policylang.semantics.safety import names_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +166,8 @@ def _growth(
     circle = circles[rule.head.predicate]
     carried = {
         argument.name
-        for match, _ in _reads(rule.body, "")
-        if match.name in circle
+        for match, through in _reads(rule.body, "")
+        if match.name in circle and not through
         for argument in match.arguments
         if isinstance(argument, Variable)
     }
@@ -184,14 +187,24 @@ def _is_recursive(rule: Rule, predicates: Mapping[str, Predicate]) -> bool:
     return predicate is not None and predicate.recursive
 
 
-def _grown(body: Body, carried: set[str]) -> dict[str, tuple[Operation, Origin]]:
-    """The variables that hold a value made, by growing operations, of what recursion carries."""
+_Maker: TypeAlias = Operation | AggregateKind
+"""What makes a new value: an operation, or an aggregate over what recursion carries."""
+
+
+def _grown(body: Body, carried: set[str]) -> dict[str, tuple[_Maker, Origin]]:
+    """The variables that hold a value made, by growing operations or aggregates, of what recursion carries."""
     binds = list(_bindings(body))
-    grown: dict[str, tuple[Operation, Origin]] = {}
+    aggregates = list(_aggregates(body))
+    grown: dict[str, tuple[_Maker, Origin]] = {}
     tainted = set(carried)
     before = -1
     while before != len(tainted) + len(grown):
         before = len(tainted) + len(grown)
+        for aggregate in aggregates:
+            result = aggregate.result.name
+            if result not in carried and not tainted.isdisjoint(names_of(aggregate)):
+                tainted.add(result)
+                grown.setdefault(result, (aggregate.kind, aggregate.origin))
         for variable, value, origin in binds:
             read = tuple(dict.fromkeys(_names(value)))
             if tainted.isdisjoint(read):
@@ -203,6 +216,18 @@ def _grown(body: Body, carried: set[str]) -> dict[str, tuple[Operation, Origin]]
             if operation is not None and variable not in grown:
                 grown[variable] = (operation, origin)
     return grown
+
+
+def _aggregates(body: Body) -> Iterator[Aggregate]:
+    for literal in body:
+        match literal:
+            case Aggregate():
+                yield literal
+            case Or():
+                for branch in literal.branches:
+                    yield from _aggregates(branch)
+            case _:
+                pass
 
 
 def _bindings(body: Body) -> Iterator[tuple[str, Expression, Origin]]:

@@ -16,11 +16,13 @@ from policylang.semantics.program import (
     PRESENT,
     Aggregate,
     AggregateKind,
+    Apply,
     Argument,
     Bind,
     Body,
     Constant,
     Each,
+    Expression,
     Literal,
     Match,
     Not,
@@ -88,6 +90,8 @@ class Maker:
             [] if self._growing else [n for n, s in readable.strata.items() if s == stratum]
         )
         self._count = 0
+        self._made: set[str] = set()
+        """Variables that hold what an aggregate gives: values that no row may have."""
 
     def body(
         self,
@@ -103,14 +107,15 @@ class Maker:
             self._literal(scope, depth, within) for _ in range(1 + self._draws.below(2 + depth))
         ]
         for target in list(scope.targets):
-            literals.append(
-                Bind(target, self._expressions.term(target.type, scope.variables), ORIGIN)
-            )
+            term = self._expressions.term(target.type, scope.variables)
+            literals.append(self._bound(target, term))
             scope.add(target)
         return tuple(self._shuffled(literals)), scope.bound
 
     def head_term(self, type_: Type, bound: Sequence[Variable]) -> Term:
-        """A bound variable or a constant of the type."""
+        """A bound variable or a constant of the type; where recursion is possible no value made by an aggregate."""
+        if not self._growing:
+            bound = [variable for variable in bound if variable.name not in self._made]
         return self._expressions.term(type_, bound)
 
     def _shuffled(self, literals: Sequence[Literal]) -> list[Literal]:
@@ -196,8 +201,13 @@ class Maker:
         value = self._expressions.expression(wanted, scope.variables, depth)
         again = scope.fitting(value.type)
         if again and not self._readable.writable and chance(self._draws, 30):
-            return Bind(pick(self._draws, again), value, ORIGIN)
-        return Bind(self._new(scope, value.type), value, ORIGIN)
+            return self._bound(pick(self._draws, again), value)
+        return self._bound(self._new(scope, value.type), value)
+
+    def _bound(self, variable: Variable, value: Expression) -> Bind:
+        if isinstance(value, Apply) or (isinstance(value, Variable) and value.name in self._made):
+            self._made.add(variable.name)
+        return Bind(variable, value, ORIGIN)
 
     def _test(self, scope: Scope) -> Test:
         return Test(self._expressions.condition(scope.variables, 2), ORIGIN)
@@ -253,6 +263,7 @@ class Maker:
             result = pick(self._draws, again)
         else:
             result = self._new(scope, type_)
+        self._made.add(result.name)
         return Aggregate(kind, result, expression, body, tuple(local), ORIGIN)
 
 
