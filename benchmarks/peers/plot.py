@@ -42,10 +42,8 @@ def lines(
         )
 
     parts = [_text(10, 22, title, "bold"), _text(260, 335, across), _text(10, 38, up)]
-    for value in (left, right):
-        parts.append(_text(place(value, low)[0] - 10, 318, f"{value:,.0f}"))
-    for value in (low, high):
-        parts.append(_text(8, place(left, value)[1] + 4, f"{value:,.3g}"))
+    parts += [_text(place(x, low)[0] - 10, 318, f"{x:,.0f}") for x in (left, right)]
+    parts += [_text(8, place(left, y)[1] + 4, f"{y:,.3g}") for y in (low, high)]
     for number, (name, line) in enumerate(series.items()):
         colour = _COLOURS[number % len(_COLOURS)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in line))
