@@ -101,7 +101,9 @@ def _show(replayed: Iterable[Replayed], as_json: bool) -> None:
 
 
 def _text(report: Report) -> str:
-    lines = [", ".join(f"{count} {word}" for word, count in report.verdicts.most_common())]
+    from policylang.trace.candidate import ranked
+
+    lines = [", ".join(f"{count} {word}" for word, count in ranked(report.verdicts))]
     for title, counter in (
         ("outcomes", report.transitions),
         ("rules", report.rules),
@@ -116,8 +118,6 @@ def _text(report: Report) -> str:
 
 
 def _section(title: str, counter: Counter[str]) -> list[str]:
-    return (
-        [title, *(f"  {count:>8}  {word}" for word, count in counter.most_common())]
-        if counter
-        else []
-    )
+    from policylang.trace.candidate import ranked
+
+    return [title, *(f"  {count:>8}  {word}" for word, count in ranked(counter))] if counter else []

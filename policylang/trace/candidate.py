@@ -106,9 +106,14 @@ class Report:
         """The report as plain objects, the most frequent first."""
         counters = ("verdicts", "transitions", "rules", "actions", "agents", "problems")
         return {
-            **{name: dict(getattr(self, name).most_common()) for name in counters},
+            **{name: dict(ranked(getattr(self, name))) for name in counters},
             "examples": self.examples,
         }
+
+
+def ranked(counter: Counter[str]) -> list[tuple[str, int]]:
+    """What was counted, the most frequent first, and by name where they are equal."""
+    return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _rules(made: Mapping[str, Any]) -> set[str]:
