@@ -26,6 +26,7 @@ from policylang.evaluate.asp.terms import (
     Number,
     Values,
 )
+from policylang.facts.types import base
 from policylang.semantics.program import (
     ABSENT,
     ANY,
@@ -158,7 +159,7 @@ def _tested(scope: Scope, literal: Test) -> Step:
     if not isinstance(condition, Apply):
         return Step((Compared("=", scope.term(condition), TRUE_TERM),))
     left, *others = condition.arguments
-    if condition.operation in _NATIVE and _is_term(left) and _is_term(others[0]):
+    if condition.operation in _NATIVE and _are_terms_of_one_type(left, others[0]):
         operator = _NATIVE[condition.operation]
         return Step((Compared(operator, _term(scope, left), _term(scope, others[0])),))
     return _computed(scope, condition, TRUE_TERM, Expected.TRUE)
@@ -168,8 +169,13 @@ _NATIVE = {Operation.EQ: "=", Operation.NE: "!="}
 """SOLVER: equality of terms is equality of values; the order of terms would not be that of values."""
 
 
-def _is_term(expression: Expression) -> bool:
-    return isinstance(expression, Variable | Constant)
+def _are_terms_of_one_type(left: Expression, right: Expression) -> bool:
+    """SOLVER: clingo puts one side of an equality for the other, so that `X == 0.01` would let an operation on an
+    Int X be called with 0.01 before it is known that no row has it.
+    """
+    if not isinstance(left, Variable | Constant) or not isinstance(right, Variable | Constant):
+        return False
+    return base(left.type) == base(right.type)
 
 
 def _term(scope: Scope, expression: Expression) -> AspTerm:

@@ -1,0 +1,53 @@
+"""What generated programs found once, each as the small policy that it came down to."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from policylang.bundle.loading import loads
+from policylang.facts.factset import FactSet, Row
+from tests.reference.compare import differences
+from tests.reference.generator import NOW, Case
+
+HUGE = 10**40
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param("allow act if sum(N for e(a: N)) > 7", id="an Int sum past 38 digits"),
+        pytest.param(
+            "allow act if e(a: X) and X == 0.01 and X + X > 3",
+            id="an equality that no Int has, before an operation on it",
+        ),
+        pytest.param(
+            "allow act if e(a: X) and X == count(e(a: _)) and X == 0.01 and Y == X + X",
+            id="an equality that no count has",
+        ),
+        pytest.param(
+            "allow act if -86_399_999_999_999_999.999 milliseconds < 1 day",
+            id="a duration that has no negative",
+        ),
+        pytest.param(
+            "allow act if e(a: X) and f(a: X) and X > 0", id="an Int that joins with a Decimal"
+        ),
+        pytest.param(
+            "deny act if e(a: X) and 1 / X > 0 and date(now, Z) == date(now, Z) and g(z: Z)",
+            id="two operations of one body that fail",
+        ),
+    ],
+)
+def test_every_evaluator_answers_as_the_reference(rule: str) -> None:
+    """A policy on which an evaluator once differed is answered by all of them as by the reference."""
+    declared = "facts e { a: Int }\nfacts f { a: Decimal(2) }\nfacts g { z: String }\naction act {}"
+    program = loads(f"module m\n{declared}\nrule r: {rule}").program
+    rows = {
+        "m.act": (Row(0, ()),),
+        "m.e": (Row(0, (0,)), Row(1, (HUGE,)), Row(2, (1,))),
+        "m.f": (Row(0, (Decimal("1.00"),)),),
+        "m.g": (Row(0, ("Nowhere",)),),
+        "now": (Row(0, (NOW,)),),
+    }
+    assert not list(differences(Case(program, {}, (FactSet("m.act", NOW, rows),))))
