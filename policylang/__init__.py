@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from policylang.decide.decision import Decision, Outcome, Reason, ReasonKind
     from policylang.errors import InternalError, PolicyError, PolicyInvalid
     from policylang.evaluate.firings import Limits
+    from policylang.explain.explain import Explanation
+    from policylang.explain.proof import Proof
 
 __version__ = "0.1.0"
 
@@ -22,11 +24,13 @@ __all__ = [
     "Bundle",
     "Case",
     "Decision",
+    "Explanation",
     "InternalError",
     "Limits",
     "Outcome",
     "PolicyError",
     "PolicyInvalid",
+    "Proof",
     "Reason",
     "ReasonKind",
     "__version__",
@@ -38,11 +42,13 @@ _HOMES: Final = {
     "Bundle": "policylang.bundle.bundle",
     "Case": "policylang.bundle.case",
     "Decision": "policylang.decide.decision",
+    "Explanation": "policylang.explain.explain",
     "InternalError": "policylang.errors",
     "Limits": "policylang.evaluate.firings",
     "Outcome": "policylang.decide.decision",
     "PolicyError": "policylang.errors",
     "PolicyInvalid": "policylang.errors",
+    "Proof": "policylang.explain.proof",
     "Reason": "policylang.decide.decision",
     "ReasonKind": "policylang.decide.decision",
     "load": "policylang.bundle.loading",

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 class PolicyError(Exception):
-    """The root of every exception that policylang raises on purpose."""
+    """The root of every exception that policylang raises on purpose.
+
+    >>> issubclass(PolicyInvalid, PolicyError), issubclass(InternalError, PolicyError)
+    (True, True)
+    """
 
 
 class PolicyInvalid(PolicyError):  # noqa: N818  (a state of the input, raised once)
@@ -23,6 +27,13 @@ class PolicyInvalid(PolicyError):  # noqa: N818  (a state of the input, raised o
 
     `diagnostics` holds everything that was found, warnings included, in the order of the source.
     The text of the exception is one line for each of them.
+
+    >>> from policylang import loads
+    >>> try:
+    ...     loads("module shop action ship rule all: allow shop")
+    ... except PolicyInvalid as invalid:
+    ...     print([diagnostic.code for diagnostic in invalid.diagnostics])
+    ['PL0201']
     """
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
@@ -34,7 +45,11 @@ class PolicyInvalid(PolicyError):  # noqa: N818  (a state of the input, raised o
 
 
 class InternalError(PolicyError):
-    """A state that policylang promises never to reach: a bug of policylang, not of its user."""
+    """A state that policylang promises never to reach: a bug of policylang, not of its user.
+
+    >>> print(InternalError("no rule is left"))
+    internal error: no rule is left (this is a bug in policylang; please report it)
+    """
 
     def __init__(self, what: str) -> None:
         super().__init__(f"internal error: {what} (this is a bug in policylang; please report it)")

@@ -61,6 +61,11 @@ class Bundle:
     """A checked program with its reference data, ready to answer requests. Made by `load` or `loads`.
 
     Thread-safe. `close` (or leaving a `with` block) gives back what the evaluator holds.
+
+    >>> from policylang import loads
+    >>> with loads("module shop action ship rule all: allow ship") as bundle:
+    ...     bundle.decide({"action": "ship"}).outcome
+    <Outcome.ALLOW: 'allow'>
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -110,6 +115,13 @@ class Bundle:
 
         A request that is malformed, asks for an unknown action, or lacks facts is denied with the reason,
         and so is one whose evaluation fails or takes longer than the limits of the bundle.
+
+        >>> from policylang import loads
+        >>> bundle = loads("module shop action ship { pieces: Int } rule few: allow ship if ship.pieces < 5")
+        >>> bundle.decide('{"action": "ship", "args": {"pieces": 3}}').determining
+        ('shop.few',)
+        >>> bundle.decide({"action": "ship", "args": {"pieces": "3 boxes"}}).reasons[0].kind
+        <ReasonKind.INVALID_FACTS: 'invalid_facts'>
         """
         facts = self._parts.border.validate(request)
         if isinstance(facts, Rejection):
@@ -125,6 +137,12 @@ class Bundle:
         Reads ahead by at most `BATCH` requests, whatever their number. With `jobs` above 1 that many processes
         decide, and twice as many batches are read ahead; a request that ends the process which evaluates it is denied with
         that reason, and `WorkersLost` is raised where workers do not start or end again and again.
+
+        >>> from policylang import loads
+        >>> bundle = loads("module shop action ship { pieces: Int } rule few: allow ship if ship.pieces < 5")
+        >>> requests = ({"action": "ship", "args": {"pieces": n}} for n in (4, 5))
+        >>> [decision.outcome.value for decision in bundle.decide_many(requests)]
+        ['allow', 'deny']
         """
         if jobs > 1:
             yield from decided_over(self, requests, jobs)
@@ -134,7 +152,13 @@ class Bundle:
             yield from self._decided(batch)
 
     def case(self, request: Request) -> Case:
-        """A request with its decision and the facts it was decided on: what proofs are made from."""
+        """A request with its decision and the facts it was decided on: what proofs are made from.
+
+        >>> from policylang import loads
+        >>> case = loads("module shop action ship rule all: allow ship").case({"action": "ship"})
+        >>> case.decision.outcome.value, case.explanation().proof.height
+        ('allow', 1)
+        """
         facts = self._parts.border.validate(request)
         rows = self._parts.reference.rows
         if isinstance(facts, Rejection):
@@ -150,6 +174,18 @@ class Bundle:
         """The same bundle over reference data read again: from their files, or as given here by name.
 
         Raises `PolicyInvalid` where the data has errors; this bundle then goes on as it was.
+
+        >>> from policylang import loads
+        >>> bundle = loads('''
+        ... module shop
+        ... facts holiday { on: Date }
+        ... action ship { on: Date }
+        ... rule workday: allow ship if not holiday(on: ship.on)
+        ... ''', reference={"holiday": []})
+        >>> request = {"action": "ship", "args": {"on": "2026-12-25"}}
+        >>> closed = bundle.refreshed({"holiday": [{"on": "2026-12-25"}]})
+        >>> bundle.decide(request).outcome.value, closed.decide(request).outcome.value
+        ('allow', 'deny')
         """
         parts = self._parts
         given = {**parts.given, **(reference or {})}

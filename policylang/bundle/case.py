@@ -25,6 +25,12 @@ class Case:
     `facts` are those that rules saw; None where the request was refused before any rule.
     `reference` are the rows of reference facts that it was decided with, `evaluator` is the name and version of
     what evaluated it (empty where nothing was).
+
+    >>> from policylang import loads
+    >>> bundle = loads("module shop action ship { pieces: Int } rule few: allow ship if ship.pieces < 5")
+    >>> case = bundle.case({"action": "ship", "args": {"pieces": 7}})
+    >>> case.decision.reasons[0].message
+    'nothing allows ship'
     """
 
     program: Program
@@ -48,6 +54,17 @@ class Case:
         """The proof of the decision: of the rules that decided it, and of those that suppressed others.
 
         Where nothing allows the action, it says which rules come nearest. A refusal has nothing to prove.
+
+        >>> from policylang import loads
+        >>> from policylang.explain.text import render
+        >>> from policylang.explain.tree import explanation_tree
+        >>> from policylang.explain.words import Words
+        >>> bundle = loads("module shop action ship { pieces: Int } rule few: allow ship if ship.pieces < 5")
+        >>> case = bundle.case({"action": "ship", "args": {"pieces": 3}})
+        >>> print(render(explanation_tree(case.explanation(), Words(case.model))))
+        allow ship
+        └─ few fired
+           └─ ship.pieces < 5: 3 < 5
         """
         if self.facts is None:
             return Explanation(self.decision, Proof((), ()))
@@ -55,9 +72,20 @@ class Case:
         return explain(model, self.decision)
 
     def why(self, atom: str | Question) -> Proof | WhyNot:
-        """Why an atom holds, or the nearest rules where it does not: `case.why('suspicious("c1")')`.
+        """Why an atom holds, or the nearest rules where it does not.
 
         Raises `PolicyInvalid` where the text is no atom of the program, or nothing was evaluated.
+
+        >>> from policylang import Proof, loads
+        >>> bundle = loads('''
+        ... module shop
+        ... action ship { to: String }
+        ... define near(P) if P in ["Ulm", "Bern"] and ship.to == P
+        ... rule short: allow ship if near(ship.to)
+        ... ''')
+        >>> case = bundle.case({"action": "ship", "args": {"to": "Ulm"}})
+        >>> isinstance(case.why('near("Ulm")'), Proof), isinstance(case.why('near("Rome")'), Proof)
+        (True, False)
         """
         asked = read_atom(atom, self.program) if isinstance(atom, str) else atom
         return why(self.model, asked.name, asked.arguments)
@@ -66,5 +94,11 @@ class Case:
         """Why the decision has not that outcome: what decided otherwise, and which rules come nearest.
 
         Raises `PolicyInvalid` where nothing was evaluated.
+
+        >>> from policylang import Outcome, loads
+        >>> bundle = loads("module shop action ship { pieces: Int } rule few: allow ship if ship.pieces < 5")
+        >>> case = bundle.case({"action": "ship", "args": {"pieces": 7}})
+        >>> case.why_not(Outcome.ALLOW).asked
+        <Outcome.ALLOW: 'allow'>
         """
         return why_not_outcome(self.model, self.decision, outcome)

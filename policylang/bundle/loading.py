@@ -92,7 +92,10 @@ def load(
 
     Raises `PolicyInvalid` with every diagnostic where a module or the data has errors.
 
-    >>> bundle = load("examples/retail_support")  # doctest: +SKIP
+    >>> from importlib.resources import files
+    >>> bundle = load(files("policylang.cli") / "project", params={"auto_limit": "50.00"})
+    >>> [(module.name, module.version) for module in bundle.program.modules]
+    [('refunds', '1.0.0')]
     """
     checked = check_bundle(*locations, params=params)
     return _ready(checked, reference, evaluator, limits, clock, Verify(verify, on_incident))

@@ -16,7 +16,11 @@ FORM: int = 1
 
 
 class Outcome(enum.Enum):
-    """What may happen."""
+    """What may happen.
+
+    >>> Outcome("needs_approval")
+    <Outcome.NEEDS_APPROVAL: 'needs_approval'>
+    """
 
     ALLOW = "allow"
     DENY = "deny"
@@ -24,7 +28,13 @@ class Outcome(enum.Enum):
 
 
 class ReasonKind(enum.Enum):
-    """Why an outcome came about, told apart."""
+    """Why an outcome came about, told apart.
+
+    >>> from policylang import loads
+    >>> bundle = loads("module shop action ship rule closed: deny ship")
+    >>> bundle.decide({"action": "ship"}).reasons[0].kind, bundle.decide({"action": "sip"}).reasons[0].kind
+    (<ReasonKind.FORBIDDEN: 'forbidden'>, <ReasonKind.UNKNOWN_ACTION: 'unknown_action'>)
+    """
 
     ALLOWED = "allowed"
     FORBIDDEN = "forbidden"
@@ -45,6 +55,12 @@ class Reason:
 
     `message` is the rule's `because` with its blanks filled in, or a sentence made from the rule's name.
     `internal` reasons are not for customers.
+
+    >>> from policylang import loads
+    >>> bundle = loads('module shop action ship rule closed: deny ship because "the shop is closed"')
+    >>> reason = bundle.decide({"action": "ship"}).reasons[0]
+    >>> reason.rule, reason.message
+    ('shop.closed', 'the shop is closed')
     """
 
     kind: ReasonKind
@@ -101,6 +117,12 @@ class Decision:
     `determining` are the rules that fired at the deciding level, always a set (sorted). `violated` names the
     invariants that were violated. `firings` are all rules that fired; they and `failure` are what a proof is built from. `rejection` says why a request
     reached no rule.
+
+    >>> from policylang import loads
+    >>> bundle = loads("module shop action ship rule all: allow ship rule closed: deny ship")
+    >>> decision = bundle.decide({"action": "ship"})
+    >>> decision.outcome.value, decision.determining
+    ('deny', ('shop.closed',))
     """
 
     action: str

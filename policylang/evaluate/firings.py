@@ -98,7 +98,11 @@ Evaluation: TypeAlias = Firings | Failure
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one evaluation may use: seconds and bytes."""
+    """What one evaluation may use: seconds and bytes.
+
+    >>> from policylang import loads
+    >>> bundle = loads("module shop action ship rule all: allow ship", limits=Limits(seconds=0.5))
+    """
 
     seconds: float = 5.0
     memory: int = 1 << 30

@@ -37,6 +37,12 @@ class Explanation:
     `deciding` are the steps of the rules that decided it, `overriding` those of the rules that suppressed others; both
     are roots of `proof`. `more` counts firings of these rules that are not proved. Where nothing allows the
     action, `why_not` says which rules come nearest to allowing it. A failure or a refusal has nothing to prove.
+
+    >>> from policylang import loads
+    >>> bundle = loads("module shop action ship rule all: allow ship")
+    >>> explanation = bundle.case({"action": "ship"}).explanation()
+    >>> [explanation.proof.steps[step].rule for step in explanation.deciding]
+    ['shop.all']
     """
 
     decision: Decision

@@ -94,7 +94,14 @@ Step: TypeAlias = GivenStep | RuleStep
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Steps, each standing on earlier ones alone, and those that were to be proved."""
+    """Steps, each standing on earlier ones alone, and those that were to be proved.
+
+    >>> from policylang import loads
+    >>> bundle = loads("module shop action ship { pieces: Int } rule few: allow ship if ship.pieces < 5")
+    >>> proof = bundle.case({"action": "ship", "args": {"pieces": 3}}).explanation().proof
+    >>> [type(step).__name__ for step in proof.steps], proof.roots
+    (['GivenStep', 'RuleStep'], (1,))
+    """
 
     steps: tuple[Step, ...]
     roots: tuple[int, ...]
