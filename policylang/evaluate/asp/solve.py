@@ -6,6 +6,7 @@ left; that is checked for each atom that is read.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -46,6 +47,11 @@ class Found:
     failures: Mapping[int, Failure]
 
 
+def _free(*trees: list[ast.AST]) -> None:
+    for held in trees:
+        held.clear()
+
+
 class Compiled:
     """An ASP program parsed once, with the functions of its calls.
 
@@ -61,6 +67,8 @@ class Compiled:
         self._reach = Reach(program)
         self._before: list[ast.AST] = []
         self._statements: list[ast.AST] = []
+        # SOLVER: trees that outlive clingo's own module at the end of the process complain when they are freed.
+        weakref.finalize(self, _free, self._before, self._statements)
         ast.parse_string(emit(program), self._keep)
         self._types = [tuple(v.type for v in rule.variables) for rule in rules]
         self._plain = [all(map(is_written_plainly, types)) for types in self._types]

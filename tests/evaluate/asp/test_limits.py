@@ -9,6 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -252,3 +253,20 @@ def test_the_worker_leaves_out_what_is_known_here(monkeypatch: pytest.MonkeyPatc
     assert isinstance(there, Firings)
     assert there == here
     assert [firing.rule for firing in there.firings] == ["m.near/1"] * 3 + ["m.all"]
+
+
+def test_an_evaluator_that_is_never_closed_ends_quietly(tmp_path: Path) -> None:
+    """A process that ends with an evaluator still held says nothing about it."""
+    holder = tmp_path / "holder.py"
+    holder.write_text("held = []\n", encoding="utf-8")
+    script = (
+        "import holder\n"
+        "from policylang import loads\n"
+        "text = 'module m version \"1\"\\naction go\\nrule r: allow go\\n'\n"
+        'holder.held.append(loads(text, evaluator="asp"))\n'
+        'print(holder.held[0].decide({"action": "go"}).outcome.value)\n'
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert (ended.stdout, ended.stderr) == ("allow\n", "")
