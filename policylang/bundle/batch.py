@@ -17,7 +17,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import islice
 from operator import attrgetter
@@ -28,7 +28,7 @@ from policylang.bundle.frames import read_frame, write_frame
 from policylang.decide.decision import Decision, Outcome, Reason, ReasonKind
 from policylang.decide.json import decision_to_json
 from policylang.errors import PolicyError
-from policylang.evaluate.firings import Failure, FailureKind, Firing
+from policylang.evaluate.firings import NOTHING_SETTLED, Failure, FailureKind, Firing
 from policylang.facts.rejection import RejectionKind
 from policylang.semantics.program import Program
 
@@ -296,7 +296,16 @@ def _reduced(type_: type, read: Callable[[Any], tuple[Any, ...]], value: Any) ->
     return type_, read(value)
 
 
+def _without_settled(decision: Decision) -> tuple[Any, ...]:
+    # Firings of reference data alone may be a million: they do not travel with each answer.
+    if decision.settled.firings:
+        decision = replace(decision, settled=NOTHING_SETTLED)
+    return Decision, _decision_values(decision)
+
+
+_decision_values = attrgetter(*(each.name for each in fields(Decision)))
+copyreg.pickle(Decision, _without_settled)
 # A frozen dataclass with slots is pickled field by field in Python: by its values it takes a fraction of that.
-for _type in (Decision, Reason, Firing, AnswerLine):
+for _type in (Reason, Firing, AnswerLine):
     _read = attrgetter(*(each.name for each in fields(_type)))
     copyreg.pickle(_type, partial(_reduced, _type, _read))

@@ -142,7 +142,7 @@ class Authorizer:
     def _fired(self, action: str, evaluation: Firings) -> _AllFired:
         """The rules that fired, clauses of definitions apart, in the order of the program."""
         fired: dict[str, tuple[Rule, list[Firing]]] = {}
-        for firing in evaluation.firings:
+        for firing in evaluation.own:
             rule = self._rules.get(firing.rule)
             if rule is None or (rule.actions and action not in rule.actions):
                 raise InternalError(f"`{firing.rule}` fired and is no rule about `{action}`")
@@ -249,7 +249,8 @@ class _Case:
             assignments(self._counting(), self._wanted(declared)) if declared else {},
             program.digest,
             program.modules,
-            self.evaluation.firings,
+            self.evaluation.own,
+            settled=self.evaluation.settled,
         )
 
     def _counting(self) -> _AllFired:

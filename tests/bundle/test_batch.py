@@ -154,3 +154,17 @@ def test_clingo_answers_over_processes() -> None:
 def _workers() -> list[psutil.Process]:
     children = psutil.Process().children(recursive=True)
     return [child for child in children if any("batch_worker" in part for part in child.cmdline())]
+
+
+def test_what_reference_data_alone_fires_does_not_travel() -> None:
+    """A decision of another process equals the one made here, and leaves its settled firings there."""
+    policy = "module m facts r { a: Int, b: Int } action act { x: Int } define p(X) if r(a: X) rule y: allow act if p(act.x)"
+    rows = [{"a": i, "b": i} for i in range(100)]
+    with loads(policy, reference={"r": rows}, evaluator="plan") as bundle:
+        asked = {"action": "act", "args": {"x": 7}, "now": "2026-11-22T10:00:00Z"}
+        here = bundle.decide(asked)
+        (there,) = bundle.decide_many([asked], jobs=2)
+        assert there == here
+        assert (len(here.settled.firings), len(there.settled.firings)) == (100, 0)
+        assert there.firings == here.firings
+        assert [firing.rule for firing in here.firings] == ["m.y"]
