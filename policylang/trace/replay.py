@@ -19,6 +19,7 @@ from policylang.decide.decision import Decision
 from policylang.decide.json import canonical, decision_to_json, firings_to_json
 from policylang.decide.reading import UnreadableFormError, facts_from_json, firings_from_json
 from policylang.evaluate.firings import (
+    NOTHING_SETTLED,
     Evaluation,
     Evaluator,
     Failure,
@@ -152,7 +153,7 @@ class Archive:
         return canonical(then) == canonical(now)
 
     def case(self, record: Record) -> Case:
-        """A decision as it was made then: from its stored facts and firings, nothing is evaluated.
+        """A decision as it was made then: from its stored facts and firings.
 
         Raises `NotReplayableError` where its program cannot be made again, or gives another decision from the same firings.
         """
@@ -184,16 +185,22 @@ def _case(body: Mapping[str, Any], made: Deciding) -> Case:
         refused = refuse(made.program, _rejection(decision["rejection"]))
         return Case(made.program, refused, None, made.rows)
     facts = facts_from_json(body["facts"], made.program.schema)
-    evaluation = _evaluation(body, made.program)
+    evaluation = _evaluation(body, made, facts)
     decided = made.authorizer.decide(facts, evaluation)
     return Case(made.program, decided, facts, made.rows, body.get("evaluator", ""))
 
 
-def _evaluation(body: Mapping[str, Any], program: Program) -> Evaluation:
+def _evaluation(body: Mapping[str, Any], made: Deciding, facts: FactSet) -> Evaluation:
+    """What was recorded of the evaluation, and the firings of definitions that follow from reference data alone.
+
+    Those are not recorded: they are the same for every request, and derived from rows that are.
+    """
     error = body["decision"].get("error")
     if error is not None:
         return Failure(error.get("rule", ""), error["code"], error["message"])
-    return Firings(firings_from_json(body.get("firings", ()), program))
+    again = made.evaluator.evaluate(facts, Limits())
+    settled = again.settled if isinstance(again, Firings) else NOTHING_SETTLED
+    return Firings(firings_from_json(body.get("firings", ()), made.program), settled)
 
 
 def _rejection(form: Mapping[str, Any]) -> Rejection:

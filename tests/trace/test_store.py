@@ -16,9 +16,11 @@ import duckdb
 import pytest
 
 from policylang.decide.json import decision_to_json, facts_to_json, firings_to_json
+from policylang.trace.migrations import prepare
 from policylang.trace.reading import Filter
 from policylang.trace.segments import SEALED, segment_paths
 from policylang.trace.store import TraceStore, segments_of
+from policylang.trace.verify import verify
 from policylang.trace.writer import TraceUnavailableError
 from tests.trace.deciding import bundle, request
 
@@ -295,3 +297,23 @@ def test_two_processes_fold_at_once(path: Path) -> None:
         assert len(list(store.records())) == 32
     assert [process.returncode for process in folding] == [0, 0]
     assert not [found for found in segment_paths(segments_of(path)) if found.suffix == SEALED]
+
+
+def test_an_older_store_is_brought_forward(path: Path) -> None:
+    """The steps from an older form are taken in order, once, and what was recorded stays."""
+    with bundle() as policy, TraceStore.open(path) as store:
+        store.record(policy.case(request()))
+        store.fold()
+        before = [record.text for record in store.records()]
+        with duckdb.connect(str(path)) as client:
+            client.execute("UPDATE base.form SET version = 0")
+            client.execute("ALTER TABLE base.rules RENAME TO rules_of_old")
+        with pytest.raises(TraceUnavailableError, match="form 0"):
+            list(store.records())
+        with duckdb.connect(str(path)) as client:
+            steps = {0: lambda db: db.execute("ALTER TABLE base.rules_of_old RENAME TO rules")}
+            prepare(client, steps)
+            prepare(client, {})
+        assert [record.text for record in store.records()] == before
+        with store.view() as view:
+            assert verify(view).holds
