@@ -34,6 +34,10 @@ HUGE = 10**40
             "allow act if e(a: X) and f(a: X) and X > 0", id="an Int that joins with a Decimal"
         ),
         pytest.param(
+            'allow act if (X == 0.50 or V in ["a", "b"] at X) and X > 0',
+            id="a position that is a Decimal elsewhere",
+        ),
+        pytest.param(
             "deny act if e(a: X) and 1 / X > 0 and date(now, Z) == date(now, Z) and g(z: Z)",
             id="two operations of one body that fail",
         ),

@@ -54,6 +54,8 @@ def binding_types(body: Body, layout: Layout) -> dict[str, set[Type | None]]:
                     if isinstance(argument, Variable):
                         found.setdefault(argument.name, set()).add(base(type_))
             case Each():
+                if isinstance(literal.index, Variable):
+                    found.setdefault(literal.index.name, set()).add(INT)
                 kind = base(literal.collection.type)
                 if isinstance(literal.element, Variable) and isinstance(kind, SetType | ListType):
                     found.setdefault(literal.element.name, set()).add(base(kind.element.type))
