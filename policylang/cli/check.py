@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -47,16 +48,23 @@ def command(ctx: click.Context, paths: tuple[str, ...], emit: str | None, as_jso
     if emit is not None and program is not None and not checked.has_errors:
         from policylang.cli.emitting import emitted
 
-        report(checked.diagnostics)
-        click.echo(emitted(program, emit), nl=False)
+        text = emitted(program, emit)
+        if as_json:
+            write_json(_json(checked.diagnostics, checked.files) | {emit: text})
+        else:
+            report(checked.diagnostics)
+            click.echo(text, nl=False)
         return
     if as_json:
-        found = diagnostics_json(checked.diagnostics)
-        write_json({"files": checked.files, "diagnostics": found})
+        write_json(_json(checked.diagnostics, checked.files))
     else:
         _write(checked.diagnostics, checked.files)
     if checked.has_errors:
         ctx.exit(ExitCode.POLICY_ERRORS)
+
+
+def _json(diagnostics: Sequence[Diagnostic], files: int) -> dict[str, Any]:
+    return {"files": files, "diagnostics": diagnostics_json(diagnostics)}
 
 
 def _write(diagnostics: Sequence[Diagnostic], files: int) -> None:

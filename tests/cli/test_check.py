@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from policylang.cli.output import ExitCode
 from tests.cli.conftest import Run
 
@@ -76,3 +78,14 @@ def test_the_project_of_init_is_sound(run: Run, project: Path) -> None:
     """What `init` writes has no problem, and is in the one style."""
     assert run("check", ".").stdout == "no problems in 1 file\n"
     assert run("fmt", "--check", ".").exit_code == ExitCode.OK
+
+
+@pytest.mark.parametrize("form", ["program", "asp", "plan"])
+def test_what_a_policy_becomes_is_part_of_the_json(run: Run, tmp_path: Path, form: str) -> None:
+    """With `--json`, what `--emit` prints stands under its name beside the diagnostics."""
+    write(tmp_path, SOUND)
+    plain = run("check", "orders.policy", "--emit", form)
+    answer = json.loads(run("check", "orders.policy", "--emit", form, "--json").stdout)
+    assert answer["files"] == 1
+    assert answer[form] == plain.stdout
+    assert "small" in answer[form]
