@@ -11,7 +11,8 @@ from typing import Any, Final
 import click
 
 from policylang import __version__
-from policylang.cli.output import ExitCode, report
+from policylang.cli.output import ExitCode, refuse
+from policylang.diagnostics import Diagnostic
 from policylang.errors import PolicyInvalid
 
 # The module of a command is imported when that command is run: `fmt` never pays for an evaluator.
@@ -70,18 +71,21 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except PolicyInvalid as refused:
-            report(refused.diagnostics)
+            refuse(refused.diagnostics)
             ctx.exit(ExitCode.POLICY_ERRORS)
         except OSError as error:
-            raise click.ClickException(_os_error(error)) from error
+            refuse([_unreadable(error)])
+            ctx.exit(ExitCode.FAILED)
         except Exception as bug:  # noqa: BLE001 (the one place that stands before the terminal)
             _ask_for_a_report(bug)
             ctx.exit(ExitCode.FAILED)
 
 
-def _os_error(error: OSError) -> str:
-    what = (error.strerror or str(error)).lower()
-    return f"{error.filename}: {what}" if error.filename else what
+def _unreadable(error: OSError) -> Diagnostic:
+    from policylang.syntax import codes
+
+    problem = (error.strerror or str(error)).lower()
+    return codes.UNREADABLE_FILE.at(None, name=error.filename or "standard input", problem=problem)
 
 
 def _ask_for_a_report(bug: Exception) -> None:

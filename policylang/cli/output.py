@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import click
 
@@ -27,7 +27,18 @@ class ExitCode(IntEnum):
     NEEDS_APPROVAL = 5
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+_JSON: Final = "policylang.json"
+
+
+def _note(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+    """Remember that JSON is asked for, so that errors are written in it, too."""
+    ctx.meta[_JSON] = value
+    return value
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, is_eager=True, callback=_note, help="Write JSON."
+)
 
 
 def colour(stream: IO[Any]) -> bool:
@@ -48,6 +59,15 @@ def write_json(value: object) -> None:
 def read_input(path: str) -> bytes:
     """The content of a file, or of standard input where `path` is `-`."""
     return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+
+
+def refuse(diagnostics: Sequence[Diagnostic]) -> None:
+    """Write what kept a command from its work: for people to standard error, and where `--json` was
+    asked for to standard output, which nothing else has been written to."""
+    ctx = click.get_current_context(silent=True)
+    if ctx is not None and ctx.meta.get(_JSON):
+        write_json({"diagnostics": diagnostics_json(diagnostics)})
+    report(diagnostics)
 
 
 def report(diagnostics: Sequence[Diagnostic]) -> None:

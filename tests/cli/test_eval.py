@@ -109,7 +109,21 @@ def test_a_request_that_is_not_there_is_named(run: Run, project: Path) -> None:
     """A request file that does not exist is named, and the status is 1."""
     answer = run("eval", ".", "--request", "nowhere.json")
     assert answer.exit_code == ExitCode.FAILED
-    assert "nowhere.json: no such file or directory" in answer.stderr
+    assert "`nowhere.json`: no such file or directory" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("--request", "nowhere.json"), "PL0001"), (("--request", SMALL, "--param", "no=1"), "PL0")],
+)
+def test_errors_are_json_too_where_json_is_asked_for(
+    run: Run, project: Path, arguments: tuple[str, ...], code: str
+) -> None:
+    """With `--json` a program reads from standard output what kept the command from deciding."""
+    answer = run("eval", ".", *arguments, "--json")
+    (found,) = json.loads(answer.stdout)["diagnostics"]
+    assert found["code"].startswith(code)
+    assert answer.exit_code != ExitCode.OK
 
 
 def test_a_broken_policy_decides_nothing(run: Run, project: Path) -> None:

@@ -93,7 +93,8 @@ def test_a_file_that_cannot_be_read_or_written_is_named(
     _command_that_raises(monkeypatch, PermissionError(13, "Permission denied", "secret.policy"))
     answer = runner.invoke(policylang, ["check"])
     assert answer.exit_code == ExitCode.FAILED
-    assert "secret.policy: permission denied" in answer.output
+    assert "PL0001" in answer.output
+    assert "`secret.policy`: permission denied" in answer.output
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
