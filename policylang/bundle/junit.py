@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from xml.etree import ElementTree
 
+from policylang.bundle.case import Case
 from policylang.bundle.testing import ScenarioResult
+from policylang.decide.text import render as decision_text
+from policylang.explain.text import render as proof_text
+from policylang.explain.tree import explanation_tree
+from policylang.explain.words import Words
 
 _not_xml = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit_xml(results: Iterable[ScenarioResult]) -> str:
-    """The results as one document: a suite a module, a case a test, its mismatches as the failure."""
+    """The results as one document: a suite a module, a case a test, as its failure what was
+    expected and came, the decision and its proof."""
     root = ElementTree.Element("testsuites")
     by_module = groupby(
         sorted(results, key=lambda result: result.scenario.module),
@@ -52,8 +58,15 @@ def _case(module: str, result: ScenarioResult) -> ElementTree.Element:
     if not result.passed:
         lines = [f"expected {m.expected}\ngot {m.got}" for m in result.mismatches]
         failure = ElementTree.SubElement(case, "failure", message=_clean(lines[0]))
-        failure.text = _clean("\n".join(lines))
+        failure.text = _clean("\n".join([*lines, "", *_shown(result.case)]))
     return case
+
+
+def _shown(case: Case) -> Iterator[str]:
+    """What was decided, and the proof of it where rules were evaluated."""
+    yield decision_text(case.decision)
+    if case.facts is not None and case.decision.failure is None:
+        yield proof_text(explanation_tree(case.explanation(), Words(case.model)))
 
 
 def _seconds(seconds: float) -> str:

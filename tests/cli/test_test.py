@@ -63,14 +63,18 @@ def test_coverage_names_what_never_fired(run: Run, project: Path) -> None:
 
 
 def test_junit_holds_every_test(run: Run, project: Path) -> None:
-    """`--junit` writes the counts, and for a failure what was expected and what came."""
+    """`--junit` writes the counts, and for a failure what was expected, what came, and why."""
     change(project, "= 200.00", "= 40.00")
     run("test", "--junit", "results.xml")
     (suite,) = ElementTree.parse(project / "results.xml").getroot()
     assert (suite.get("name"), suite.get("tests"), suite.get("failures")) == ("refunds", "7", "2")
     failure = suite.find("testcase[@name='a small refund pays out']/failure")
     assert failure is not None
-    assert failure.text == "expected allow by small_refund\ngot needs_approval by large_refund"
+    assert failure.text is not None
+    assert failure.text.startswith(
+        "expected allow by small_refund\ngot needs_approval by large_refund\n\n"
+    )
+    assert "refund.amount > auto_limit: 48.00 > 40.00" in failure.text
 
 
 def test_json_tells_a_program_everything(run: Run, project: Path) -> None:
