@@ -235,7 +235,8 @@ LONG: dict[str, Callable[[int], Any]] = {
 def test_time_is_linear(build: Callable[[int], Any]) -> None:
     """Four times the input takes not much more than four times the time, for inputs of megabytes."""
     small, large = (_seconds(build(n)) for n in (500_000, 2_000_000))
-    assert large < 8 * small + 0.3
+    # What is quadratic in half a million would take hours; the slack is for a busy machine.
+    assert large < 10 * small + 2
 
 
 @pytest.mark.slow
@@ -246,6 +247,6 @@ def test_ten_megabytes_are_answered(build: Callable[[int], Any]) -> None:
 
 
 def _seconds(given: Any) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     BORDER.validate(given)
-    return time.perf_counter() - start
+    return time.process_time() - start
