@@ -148,8 +148,8 @@ def _sum(values: Sequence[Any], result: Type) -> Value:
     if base(result) is DURATION:
         return _duration(sum(map(_microseconds, values)))
     if base(result) is INT:
-        whole: int = sum(values)
-        return whole
+        # An Int may come as the Decimal that it is equal to, and Python would round its sums.
+        return sum(map(int, values))
     numerators: dict[int, int] = {}
     for value in values:
         numerator, denominator = value.as_integer_ratio()

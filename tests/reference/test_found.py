@@ -12,6 +12,7 @@ from tests.reference.compare import differences
 from tests.reference.generator import NOW, Case
 
 HUGE = 10**40
+LONG = 10**37
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,14 @@ HUGE = 10**40
             id="a position that is a Decimal elsewhere",
         ),
         pytest.param(
+            "deny act if max(V for (V == 1.00 or e(a: V))) > 3",
+            id="a greatest Int that is too long for a Decimal",
+        ),
+        pytest.param(
+            "allow act if X == sum(N for e(a: N)) and h(a: H) and H > 0",
+            id="an Int sum where a Decimal is equal to a term of it",
+        ),
+        pytest.param(
             "deny act if e(a: X) and 1 / X > 0 and date(now, Z) == date(now, Z) and g(z: Z)",
             id="two operations of one body that fail",
         ),
@@ -45,12 +54,13 @@ HUGE = 10**40
 )
 def test_every_evaluator_answers_as_the_reference(rule: str) -> None:
     """A policy on which an evaluator once differed is answered by all of them as by the reference."""
-    declared = "facts e { a: Int }\nfacts f { a: Decimal(2) }\nfacts g { z: String }\naction act {}"
+    declared = "facts e { a: Int }\nfacts f { a: Decimal(2) }\nfacts g { z: String }\nfacts h { a: Decimal(0) }\naction act {}"
     program = loads(f"module m\n{declared}\nrule r: {rule}").program
     rows = {
         "m.act": (Row(0, ()),),
-        "m.e": (Row(0, (0,)), Row(1, (HUGE,)), Row(2, (1,))),
+        "m.e": (Row(0, (0,)), Row(1, (HUGE,)), Row(2, (1,)), Row(3, (LONG,))),
         "m.f": (Row(0, (Decimal("1.00"),)),),
+        "m.h": (Row(0, (Decimal(LONG),)),),
         "m.g": (Row(0, ("Nowhere",)),),
         "now": (Row(0, (NOW,)),),
     }

@@ -47,13 +47,13 @@ def _operation_can_fail(expression: Apply) -> bool:
     if operation in _BY_RESULT:
         return isinstance(result, DecimalType) or result in _BOUNDED
     if operation in _EXTREMES:
-        return any(_may_not_fit(argument.type, result) for argument in expression.arguments)
+        return _may_not_fit(result)
     return False
 
 
-def _may_not_fit(type_: Type, result: Type) -> bool:
-    """Whether a value of one type may have too many digits or places for another."""
-    return isinstance(base(result), DecimalType) and base(type_) != base(result)
+def _may_not_fit(result: Type) -> bool:
+    """Whether a value may have too many digits for a type: a variable of a Decimal type may hold an Int of any size."""
+    return isinstance(base(result), DecimalType)
 
 
 def literal_can_fail(literal: Literal) -> bool:
@@ -93,7 +93,7 @@ def total_can_fail(literal: Aggregate) -> bool:
             result = base(literal.result.type)
             return isinstance(result, DecimalType) or result in _BOUNDED
         case AggregateKind.MIN | AggregateKind.MAX:
-            return _may_not_fit(literal.value.type, literal.result.type)
+            return _may_not_fit(literal.result.type)
 
 
 def variables_of(expression: Expression) -> Iterator[Variable]:
