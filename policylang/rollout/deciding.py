@@ -76,7 +76,7 @@ class Decider(Protocol):
         """Decide a request. Never raises for what it contains."""
         ...
 
-    def settle(self, decided: Decided, decision_id: str) -> None:
+    def settle(self, decided: Decided, decision_id: str, agent: str = "") -> None:
         """Take up a decision once it is recorded: for shadows and comparisons. Never waits, never raises."""
         ...
 
@@ -117,7 +117,7 @@ class SingleBundle:
         """The bundle's decision. Never raises for what the request contains."""
         return Decided(self._bundle.case(request))
 
-    def settle(self, decided: Decided, decision_id: str) -> None:
+    def settle(self, decided: Decided, decision_id: str, agent: str = "") -> None:
         """Nothing: one bundle has no shadows."""
 
     def close(self) -> None:

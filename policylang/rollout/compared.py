@@ -1,0 +1,191 @@
+"""`Comparison`: what live answered to one request, and what a candidate says to the same one.
+
+Comparisons are records of the kind `comparison` in the chain of the store, linked to the decision by its identity.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+from policylang.decide.decision import Decision, Outcome
+from policylang.decide.json import decision_to_json
+
+COMPARISON: Final = "comparison"
+"""The kind of the records."""
+
+_TOLD: Final = ("violated", "requires", "obligations", "values")
+_STRICTNESS: Final = {
+    Outcome.ALLOW.value: 0,
+    Outcome.NEEDS_APPROVAL.value: 1,
+    Outcome.DENY.value: 2,
+}
+
+
+class Direction(enum.Enum):
+    """Whether a candidate asks more than what is live, less, or the same: `allow` < `needs_approval` < `deny`."""
+
+    SAME = "same"
+    TIGHTER = "tighter"
+    LOOSER = "looser"
+
+
+class Role(enum.Enum):
+    """In which stage the candidate was compared."""
+
+    SHADOW = "shadow"
+    CANARY = "canary"
+    BACKTEST = "backtest"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one program said: its outcome, the rules behind it, and what callers act on besides (`told`, as JSON).
+
+    `reasons` are the messages. `error` says why there is no answer, or what failed in it; a program that could not
+    be composed has no outcome (an empty text).
+    """
+
+    program: str
+    outcome: str
+    determining: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    told: Mapping[str, Any] = field(default_factory=dict)
+    microseconds: int | None = None
+    error: str = ""
+
+    @classmethod
+    def of(cls, decision: Decision, microseconds: int | None = None) -> Self:
+        """What a decision says."""
+        form = decision_to_json(decision)
+        failure = decision.failure
+        return cls(
+            program=decision.program,
+            outcome=decision.outcome.value,
+            determining=decision.determining,
+            reasons=tuple(reason.message for reason in decision.reasons),
+            told={name: form[name] for name in _TOLD if name in form},
+            microseconds=microseconds,
+            error="" if failure is None else f"{failure.code}: {failure.message}",
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of records; what is absent is left out."""
+        form = {
+            "program": self.program,
+            "outcome": self.outcome,
+            "determining": list(self.determining),
+            "reasons": list(self.reasons),
+            "told": dict(self.told),
+            "microseconds": self.microseconds,
+            "error": self.error,
+        }
+        return {name: value for name, value in form.items() if value not in (None, "", [], {})}
+
+    @classmethod
+    def from_json(cls, form: Mapping[str, Any]) -> Self:
+        """What a record says."""
+        return cls(
+            program=form.get("program", ""),
+            outcome=form.get("outcome", ""),
+            determining=tuple(form.get("determining", ())),
+            reasons=tuple(form.get("reasons", ())),
+            told=form.get("told", {}),
+            microseconds=form.get("microseconds"),
+            error=form.get("error", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One request as live and a candidate answered it.
+
+    `decision` is the identity of the live decision, `rollout` that of the rollout which `module` at `version` is
+    in. `live` is what the active program says, also where the canary decided; `acted` says whose answer the
+    caller got. `bucket` is there for canaries.
+    """
+
+    decision: str
+    action: str
+    agent: str
+    module: str
+    version: str
+    rollout: str
+    role: Role
+    live: Judged
+    candidate: Judged
+    acted_on_candidate: bool = False
+    bucket: int | None = None
+
+    @property
+    def direction(self) -> Direction:
+        """How the candidate's outcome compares with live's. A candidate without an answer allows nothing."""
+        return direction(self.live.outcome, self.candidate.outcome)
+
+    @property
+    def transition(self) -> str:
+        """Both outcomes: `allow -> deny`; `(none)` stands for no answer."""
+        return f"{self.live.outcome or '(none)'} -> {self.candidate.outcome or '(none)'}"
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the candidate answered, with the same outcome, by the same rules, with all that callers act on."""
+        one, other = self.live, self.candidate
+        return (one.outcome, one.determining, one.told, bool(one.error)) == (
+            other.outcome,
+            other.determining,
+            other.told,
+            bool(other.error),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The body of a `comparison` record. `direction` is in it for queries."""
+        bucket = {} if self.bucket is None else {"bucket": self.bucket}
+        agent = {"agent": self.agent} if self.agent else {}
+        return {
+            "decision": self.decision,
+            "action": self.action,
+            **agent,
+            "module": self.module,
+            "version": self.version,
+            "rollout": self.rollout,
+            "role": self.role.value,
+            **bucket,
+            "direction": self.direction.value,
+            "same": self.is_same,
+            "acted": "candidate" if self.acted_on_candidate else "live",
+            "live": self.live.to_json(),
+            "candidate": self.candidate.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Self:
+        """The comparison of a record's body."""
+        return cls(
+            decision=body["decision"],
+            action=body["action"],
+            agent=body.get("agent", ""),
+            module=body["module"],
+            version=body["version"],
+            rollout=body["rollout"],
+            role=Role(body["role"]),
+            live=Judged.from_json(body["live"]),
+            candidate=Judged.from_json(body["candidate"]),
+            acted_on_candidate=body["acted"] == "candidate",
+            bucket=body.get("bucket"),
+        )
+
+
+def direction(live: str, candidate: str) -> Direction:
+    """How an outcome compares with that of live; no outcome counts as a denial.
+
+    >>> direction("allow", "needs_approval")
+    <Direction.TIGHTER: 'tighter'>
+    """
+    most = _STRICTNESS[Outcome.DENY.value]
+    difference = _STRICTNESS.get(candidate, most) - _STRICTNESS.get(live, most)
+    if difference == 0:
+        return Direction.SAME
+    return Direction.TIGHTER if difference > 0 else Direction.LOOSER
