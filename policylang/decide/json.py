@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, TypeAlias, assert_never
 
@@ -28,12 +28,12 @@ from policylang.evaluate.calculate import conform
 from policylang.evaluate.exact import CalculationFailure
 from policylang.evaluate.firings import Failure, Firing
 from policylang.facts.factset import Cell, Change, FactSet, Row
-from policylang.facts.forms import to_json, write_datetime, write_duration
+from policylang.facts.forms import to_json, write_datetime, write_duration, writer
 from policylang.facts.order import value_key
 from policylang.facts.schema import Relation, Schema, Source
-from policylang.facts.types import Type
+from policylang.facts.types import Type, base, is_number
 from policylang.facts.values import Missing, Record, Value
-from policylang.semantics.program import ModuleInfo, Program, Rule
+from policylang.semantics.program import ModuleInfo, Program
 
 Json: TypeAlias = "dict[str, Any] | list[Any] | str | int | bool"
 
@@ -163,14 +163,41 @@ def plain(value: Value) -> Json:
 
 def firings_to_json(firings: Iterable[Firing], program: Program) -> list[dict[str, Any]]:
     """Each firing as `{"rule": NAME, "bindings": {VARIABLE: VALUE}}`, in their order."""
-    rules = {rule.name: rule for rule in program.rules}
-    return [_firing(firing, rules[firing.rule]) for firing in firings]
+    return FiringsWriter(program).write(firings)
 
 
-def _firing(firing: Firing, rule: Rule) -> dict[str, Any]:
-    bound = zip(rule.variables, firing.bindings, strict=True)
-    bindings = {variable.name: typed(value, variable.type) for variable, value in bound}
-    return {"rule": firing.rule, **_present(bindings=bindings)}
+class FiringsWriter:
+    """Writes the firings of one program, whose rules are looked at once: for many decisions."""
+
+    __slots__ = ("_rules", "_writers")
+
+    def __init__(self, program: Program) -> None:
+        self._rules = {rule.name: rule for rule in program.rules}
+        self._writers: dict[str, tuple[tuple[str, Callable[[Value], Json]], ...]] = {}
+
+    def write(self, firings: Iterable[Firing]) -> list[dict[str, Any]]:
+        """The forms of firings. See `firings_to_json`."""
+        return [self._firing(firing) for firing in firings]
+
+    def _firing(self, firing: Firing) -> dict[str, Any]:
+        writers = self._writers.get(firing.rule)
+        if writers is None:
+            writers = self._writers[firing.rule] = tuple(
+                (variable.name, _typed_writer(variable.type))
+                for variable in self._rules[firing.rule].variables
+            )
+        if not writers:
+            return {"rule": firing.rule}
+        pairs = zip(writers, firing.bindings, strict=True)
+        bindings = {name: write(value) for (name, write), value in pairs}
+        return {"rule": firing.rule, "bindings": bindings}
+
+
+def _typed_writer(type_: Type) -> Callable[[Value], Json]:
+    """`typed` for values of one type: only numbers are calculated, so only they can stand in another form."""
+    if is_number(base(type_)):
+        return lambda value: typed(value, type_)
+    return writer(type_)
 
 
 def typed(value: Value, type_: Type) -> Json:

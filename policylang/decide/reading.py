@@ -9,9 +9,10 @@ from policylang.decide.json import FACTS_FORM
 from policylang.errors import PolicyError
 from policylang.evaluate.firings import Firing
 from policylang.facts.factset import Cell, FactSet, Row
-from policylang.facts.forms import Unfit, read_datetime
-from policylang.facts.reading import from_json
-from policylang.facts.schema import Relation, Schema, Source
+from policylang.facts.forms import Reader, Unfit, read_datetime
+from policylang.facts.reading import from_json, reader
+from policylang.facts.schema import Schema, Source
+from policylang.facts.types import Domain
 from policylang.facts.values import MISSING, Missing, Value
 from policylang.semantics.program import Program
 
@@ -20,39 +21,66 @@ class UnreadableFormError(PolicyError):
     """A stored form is not one that this program's declarations can read."""
 
 
+class FactsReader:
+    """Reads the fact sets that `facts_to_json` wrote for one schema. What it has to know of a relation is found once.
+
+    A reader of a program is for many fact sets; `facts_from_json` is for one.
+    """
+
+    __slots__ = ("_relations", "_schema")
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._relations: dict[str, dict[str, tuple[int, Reader]]] = {}
+
+    def read(self, form: Mapping[str, Any]) -> FactSet:
+        """The fact set of a form. See `facts_from_json`."""
+        if form.get("form") != FACTS_FORM:
+            raise UnreadableFormError(f"form {form.get('form')} of a fact set is not known")
+        try:
+            return FactSet(
+                action=form.get("action", ""),
+                now=read_datetime(form["now"]),
+                rows={name: self._rows(name, rows) for name, rows in form.get("rows", {}).items()},
+                reference=dict(form.get("reference", {})),
+                defaults=tuple(Cell(**cell) for cell in form.get("defaults", ())),
+                asked=tuple(form.get("asked", ())),
+            )
+        except (Unfit, KeyError, TypeError, AttributeError) as problem:
+            raise UnreadableFormError(
+                f"a fact set does not fit its program: {problem}"
+            ) from problem
+
+    def _rows(self, name: str, forms: Iterable[Mapping[str, Any]]) -> tuple[Row, ...]:
+        columns = self._relations.get(name)
+        if columns is None:
+            columns = self._relations[name] = {
+                column.name: (i, reader(Domain(column.domain.type)))
+                for i, column in enumerate(self._schema.relations[name].columns)
+            }
+        return tuple(_row(i, form, columns, name) for i, form in enumerate(forms))
+
+
 def facts_from_json(form: Mapping[str, Any], schema: Schema) -> FactSet:
     """The fact set that `facts_to_json` wrote, for the schema it was written with.
 
     What the border changed on the way in is not read back: no decision depends on it. Raises
     `UnreadableFormError` where the form has another version or does not fit the schema.
     """
-    if form.get("form") != FACTS_FORM:
-        raise UnreadableFormError(f"form {form.get('form')} of a fact set is not known")
-    try:
-        return FactSet(
-            action=form.get("action", ""),
-            now=read_datetime(form["now"]),
-            rows={
-                name: tuple(_row(i, row, schema.relations[name]) for i, row in enumerate(rows))
-                for name, rows in form.get("rows", {}).items()
-            },
-            reference=dict(form.get("reference", {})),
-            defaults=tuple(Cell(**cell) for cell in form.get("defaults", ())),
-            asked=tuple(form.get("asked", ())),
-        )
-    except (Unfit, KeyError, TypeError, AttributeError) as problem:
-        raise UnreadableFormError(f"a fact set does not fit its program: {problem}") from problem
+    return FactsReader(schema).read(form)
 
 
-def _row(number: int, form: Mapping[str, Any], relation: Relation) -> Row:
-    values = form["values"]
-    if unknown := values.keys() - {column.name for column in relation.columns}:
-        raise KeyError(f"{relation.name}.{min(unknown)}")
-    cells: list[Value | Missing] = [
-        from_json(values[column.name], column.domain.type) if column.name in values else MISSING
-        for column in relation.columns
-    ]
-    return Row(number, tuple(cells), Source[form.get("source", "system").upper()])
+def _row(
+    number: int, form: Mapping[str, Any], columns: Mapping[str, tuple[int, Reader]], relation: str
+) -> Row:
+    cells: list[Value | Missing] = [MISSING] * len(columns)
+    for name, value in form["values"].items():
+        found = columns.get(name)
+        if found is None:
+            raise KeyError(f"{relation}.{name}")
+        cells[found[0]] = found[1](value)
+    source = form.get("source")
+    return Row(number, tuple(cells), Source.SYSTEM if source is None else Source[source.upper()])
 
 
 def firings_from_json(form: Iterable[Mapping[str, Any]], program: Program) -> tuple[Firing, ...]:
