@@ -8,7 +8,7 @@
 
 The ranges: PL00xx input and files, PL01xx syntax, PL02xx names, PL03xx types, PL04xx safety,
 strata, missing values and overrides, PL05xx lints, PL06xx requests and facts, PL07xx evaluation,
-PL08xx traces, gate and rollout. A code is never reused for something else.
+PL08xx traces and gate, PL09xx rollout. A code is never reused for something else.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Code:
 
 
 _declared: dict[str, Code] = {}
-_ID = re.compile(r"PL0[0-8][0-9]{2}")
+_ID = re.compile(r"PL0[0-9]{3}")
 
 
 def declare(
