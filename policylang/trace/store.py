@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeAlias
@@ -28,8 +28,8 @@ from policylang.trace.folding import Folded, fold
 from policylang.trace.identity import Identities
 from policylang.trace.outcomes import Status, outcome_body
 from policylang.trace.programs import program_body, reference_body
-from policylang.trace.reading import Filter, TraceView
-from policylang.trace.replay import Archive
+from policylang.trace.state import MARK, STATE, State
+from policylang.trace.store_reading import StoreReading
 from policylang.trace.writer import Durability, SegmentWriter, TraceUnavailableError
 
 SEGMENTS: Final = ".segments"
@@ -44,19 +44,21 @@ OnFailure: TypeAlias = Literal["closed", "open"]
 _log = logging.getLogger("policylang.trace")
 
 
-class TraceStore:
+class TraceStore(StoreReading):
     """A store that is open for recording and reading. Thread-safe, and safe to use after a fork.
 
     Made by `open`; `close` (or leaving a `with` block) seals what was recorded.
     """
 
     def __init__(self, path: Path, writer: SegmentWriter, on_failure: OnFailure) -> None:
-        self._path = path
+        super().__init__(path, segments_of(path))
         self._writer = writer
         self._on_failure = on_failure
         self._known: set[tuple[str, str]] = set()
         self._identities = Identities()
         self._lost: list[str] = []
+        mark = segments_of(path) / MARK
+        self._state = State(Path(fspath(path) + STATE), mark, publish=self._publish)
 
     @classmethod
     def open(
@@ -76,12 +78,25 @@ class TraceStore:
         folder = segments_of(chosen)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         writer = SegmentWriter(folder, Durability(durability), clock=clock)
-        return cls(chosen, writer, on_failure)
+        store = cls(chosen, writer, on_failure)
+        try:
+            store.publish_events()
+        except TraceUnavailableError as error:
+            # Recording and reading do without a state; what needs it will say so.
+            _log.error("events of the state are not in the chain yet: %s", error)
+        return store
 
     @property
-    def path(self) -> Path:
-        """The DuckDB file, which is there once something was folded."""
-        return self._path
+    def state(self) -> State:
+        """What processes agree on at once: approvals, limits, stops, stages."""
+        return self._state
+
+    def publish_events(self) -> int:
+        """Write the events of the state that wait into the chain, and return how many were written.
+
+        Each is written at least once, under one identity; views show it once. Raises `TraceUnavailableError`.
+        """
+        return self._state.publish()
 
     def record(
         self,
@@ -121,39 +136,6 @@ class TraceStore:
         """Record something else about decisions, such as an outcome; see `record` for what may be raised."""
         return self._acknowledged(lambda: self._writer.write(kind, body))
 
-    def view(self, *, wait: float = 10.0) -> TraceView:
-        """A consistent view of all that is recorded until now, to be closed after use.
-
-        Raises `TraceUnavailableError` where the file is held by another process for longer than `wait` seconds.
-        """
-        return TraceView(self._path, segments_of(self._path), wait=wait)
-
-    def get(self, id_: str) -> Record | None:
-        """The record of that identity, or None."""
-        with self.view() as view:
-            return view.get(id_)
-
-    def records(self, chosen: Filter | None = None) -> Iterator[Record]:
-        """Every record that the filter lets through, each once, in the order of their identities."""
-        with self.view() as view:
-            yield from view.records(chosen or Filter())
-
-    def why(self, id_: str) -> Case | None:
-        """A decision as it was made then, with the texts of that time, to be asked for proofs; None where there is none.
-
-        `store.why(id).explanation()` is the proof of the decision. Raises `NotReplayableError` where its program
-        cannot be made again.
-        """
-        with self.view() as view:
-            record = view.get(id_)
-            if record is None or record.kind != "decision":
-                return None
-            archive = Archive(view)
-            try:
-                return archive.case(record)
-            finally:
-                archive.close()
-
     def fold(self, *, wait: float = 10.0) -> Folded:
         """Move what this process recorded, and the segments of others that are done, into the DuckDB file.
 
@@ -179,6 +161,7 @@ class TraceStore:
     def close(self) -> None:
         """Seal what was recorded; recording after that raises. Idempotent."""
         self._writer.close()
+        self._state.close()
 
     def __enter__(self) -> Self:
         return self
@@ -188,6 +171,9 @@ class TraceStore:
         return False
 
     # --- recording ---
+
+    def _publish(self, kind: str, body: dict[str, Any], id_: str) -> None:
+        self._writer.write(kind, body, id_)
 
     def _decision(self, case: Case, around: Circumstances) -> Record:
         self._once(case.program.digest, "program", lambda: program_body(case.program))
