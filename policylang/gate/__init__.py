@@ -1,0 +1,1 @@
+"""The enforcement point: what stands between a proposal and its effect."""
