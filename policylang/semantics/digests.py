@@ -21,6 +21,7 @@ _SPELLED: Final = (
     tree.TimeLiteral,
     tree.DateTimeLiteral,
     tree.DurationLiteral,
+    tree.PercentLiteral,
     tree.Pattern,
     tree.Template,
 )
@@ -40,8 +41,8 @@ def module_info(module: tree.Module) -> ModuleInfo:
     )
 
 
-def meaning_digest(node: tree.Node) -> str:
-    """The SHA-256 of a tree without spans, comments, layout and the spelling of literals.
+def meaning_digest(node: object) -> str:
+    """The SHA-256 of a tree (or of a part of one) without spans, comments, layout and the spelling of literals.
 
     The form that is hashed: each node as its kind and its fields in order, each with its length, so
     that no two trees have one form.
