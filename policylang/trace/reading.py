@@ -205,9 +205,13 @@ class TraceView:
             with _asked():
                 query = f"SELECT {_COLUMNS} FROM base.records {where} {order} {most}"
                 cursor.execute(query, values)
+            last = None
             while rows := cursor.fetchmany(_AT_ONCE):
                 for row in rows:
-                    yield Record(*row)
+                    # An event of the state may have been written again after a kill, under its identity.
+                    if row[1] != last:
+                        yield Record(*row)
+                    last = row[1]
         finally:
             cursor.close()
 
