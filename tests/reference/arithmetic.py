@@ -6,6 +6,7 @@ Nothing here is shared with `policylang.evaluate.calculate`, which has to agree 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import zoneinfo
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -278,9 +279,14 @@ def _moved(operation: Operation, left: Any, right: Any) -> Value:
     return moved
 
 
+@functools.cache
+def _zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
 def _of_datetime(operation: Operation, moment: Value, zone: Value) -> Value:
     assert isinstance(moment, dt.datetime)
-    if zone not in zoneinfo.available_timezones() or zone == "localtime":
+    if zone not in _zones() or zone == "localtime":
         raise failed(FailureKind.UNKNOWN_ZONE)
     try:
         local = moment.astimezone(zoneinfo.ZoneInfo(str(zone)))

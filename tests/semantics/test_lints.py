@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policylang.diagnostics import Source
-from policylang.facts.types import INT, DecimalType, Domain, EnumType, Member
+from policylang.facts.types import INT, DecimalType, Domain, EnumType, Member, Type
 from policylang.facts.values import Value
 from policylang.semantics.checker import check
 from policylang.semantics.lints.possible import everything, opposite
@@ -21,6 +21,8 @@ from tests.semantics.test_whole_module import REFUNDS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TIER = EnumType("m.Tier", tuple(Member(name) for name in ("free", "pro", "team", "all")))
+BETWEEN = Decimal("-12345.6789")
+"""A number with more places than the types of these tests have."""
 COMPARISONS = (O.EQ, O.NE, O.LT, O.LE, O.GT, O.GE)
 KINDS: dict[str, tuple[Domain, list[Value], list[Value]]] = {
     "Int": (
@@ -86,6 +88,16 @@ def test_one_comparison_with_a_type_is_decided_exactly(kind: str, data: st.DataO
     truths = {holds(operation, value, constant) for value in values}
     expected = truths.pop() if len(truths) == 1 else None
     assert everything(domain).verdict(operation, constant) is expected
+
+
+@pytest.mark.parametrize("kind", [INT, DecimalType(0), DecimalType(2)], ids=str)
+@pytest.mark.parametrize("bound", [10**50 + 1, Decimal("1e37"), -(10**45), BETWEEN])
+def test_bounds_of_any_length_are_compared_exactly(kind: Type, bound: int | Decimal) -> None:
+    """At its own bound a number is possible, and above it nothing is, however long the number is."""
+    below = everything(Domain(kind)).narrowed(O.LE, bound)
+    assert below.verdict(O.GT, bound) is False
+    assert below.verdict(O.LE, bound) is True
+    assert below.narrowed(O.GE, bound).is_empty is (bound == BETWEEN)
 
 
 @pytest.mark.parametrize("operation", COMPARISONS)

@@ -9,6 +9,8 @@ from typing import Any, Final, TypeAlias, assert_never
 
 import clingo
 
+from policylang.errors import InternalError
+from policylang.evaluate.asp.failing import can_fail
 from policylang.evaluate.asp.held import Held
 from policylang.evaluate.asp.terms import (
     CallSpec,
@@ -76,9 +78,12 @@ def functions(calls: Mapping[str, CallSpec]) -> Mapping[str, Answers]:
 def _function(spec: CallSpec) -> Answers:
     match spec:
         case Values():
-            return partial(_values, compiled(spec.expression, spec.parameters))
+            expected = can_fail(spec.expression)
+            return partial(_values, compiled(spec.expression, spec.parameters), expected)
         case Elements():
-            return partial(_elements, compiled(spec.expression, spec.parameters), spec.indexed)
+            expected = can_fail(spec.expression)
+            collection = compiled(spec.expression, spec.parameters)
+            return partial(_elements, collection, expected, spec.indexed)
         case Fails():
             return partial(_fails, compiled(spec.expression, spec.parameters))
         case MayHold():
@@ -147,19 +152,28 @@ def _compared(
     return compare(a, b)
 
 
-def _values(expression: _Expression, asked: Asked, *symbols: clingo.Symbol) -> Answer:
+def _values(
+    expression: _Expression, expected: bool, asked: Asked, *symbols: clingo.Symbol
+) -> Answer:
     value = expression(asked.values(symbols))
     if isinstance(value, Missing | CalculationFailure):
-        return NOTHING
+        return _without_value(value, expected)
     return (asked.encoding.symbol(value),)
 
 
+def _without_value(value: Calculated, expected: bool) -> Answer:
+    """No answer. INVARIANT: a failure is told by a rule of its own, which only stands where one is expected."""
+    if isinstance(value, CalculationFailure) and not expected:
+        raise InternalError(f"a calculation failed that cannot: {value.message}")
+    return NOTHING
+
+
 def _elements(
-    expression: _Expression, indexed: bool, asked: Asked, *symbols: clingo.Symbol
+    expression: _Expression, expected: bool, indexed: bool, asked: Asked, *symbols: clingo.Symbol
 ) -> Answer:
     collection = expression(asked.values(symbols))
     if not isinstance(collection, tuple | frozenset):
-        return NOTHING
+        return _without_value(collection, expected)
     symbol = asked.encoding.symbol
     if not indexed:
         return [symbol(element) for element in collection]
@@ -206,8 +220,10 @@ def _note(
 def _total(spec: Total, asked: Asked, *context: clingo.Symbol) -> Answer:
     matches = asked.noted.get(spec.aggregate, {}).get(context, {})
     value = aggregate(spec.kind, matches.values(), spec.value_type, spec.result_type)
+    if isinstance(value, CalculationFailure) and spec.fails:
+        return (asked.encoding.failure(value),)
     if isinstance(value, CalculationFailure):
-        return (asked.encoding.failure(value),) if spec.fails else NOTHING
+        return _without_value(value, spec.can_fail)
     if spec.fails or isinstance(value, Missing):
         return NOTHING
     return (asked.encoding.symbol(value),)

@@ -287,10 +287,9 @@ def _write_totals(
         body.append(Absent(_match_fails(scope, nested, _ANYTHING)))
         failure = scope.fresh("Failure")
         scope.add(_with_failure(scope, nested, failure), (_match_fails(scope, nested, failure),))
-    for fails in (False, True):
-        if fails and not total_can_fail(literal):
-            continue
-        spec = Total(number, literal.kind, value_type, literal.result.type, fails)
+    can_fail = total_can_fail(literal)
+    for fails in (False, True) if can_fail else (False,):
+        spec = Total(number, literal.kind, value_type, literal.result.type, fails, can_fail)
         call = Call(scope.build.call("total_fails" if fails else "total", spec), outer)
         if fails:
             failure = scope.fresh("Failure")

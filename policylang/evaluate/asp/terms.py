@@ -158,13 +158,17 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """A call that gives the aggregate of the matches noted for a context; with `fails` its failure."""
+    """A call that gives the aggregate of the matches noted for a context; with `fails` its failure.
+
+    `can_fail`: there is such a call beside this one.
+    """
 
     aggregate: int
     kind: AggregateKind
     value_type: Type
     result_type: Type
     fails: bool
+    can_fail: bool
 
 
 @dataclass(frozen=True, slots=True)

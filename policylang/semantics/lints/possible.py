@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import Any, Final
 
 from policylang.facts.types import BOOL, INT, DecimalType, Domain, EnumType, Type, base
@@ -69,33 +69,32 @@ class Possible:
         return replace(self, one_of=listed if self.one_of is None else self.one_of & listed)
 
     def _from(self, low: Any, *, is_open: bool) -> Possible:
-        low, is_open = self._on_grid(low, ROUND_CEILING, is_open=is_open)
+        low, is_open = self._on_grid(low, up=True, is_open=is_open)
         if self.low is not None and (low, is_open) <= (self.low, self.low_open):
             return self
         return replace(self, low=low, low_open=is_open)
 
     def _up_to(self, high: Any, *, is_open: bool) -> Possible:
-        high, is_open = self._on_grid(high, ROUND_FLOOR, is_open=is_open)
+        high, is_open = self._on_grid(high, up=False, is_open=is_open)
         if self.high is not None and (high, not is_open) >= (self.high, not self.high_open):
             return self
         return replace(self, high=high, high_open=is_open)
 
-    def _on_grid(self, bound: Any, rounding: str, *, is_open: bool) -> tuple[Any, bool]:
+    def _on_grid(self, bound: Any, *, up: bool, is_open: bool) -> tuple[Any, bool]:
         """The nearest bound that a whole number, or a Decimal with its places, can reach."""
-        step = self._step()
-        if step is None:
+        places = self._places()
+        if places is None:
             return bound, is_open
-        whole = (Decimal(bound) / step).to_integral_value(rounding=rounding) * step
-        if whole == bound and is_open:
-            whole += step if rounding == ROUND_CEILING else -step
-        return whole, False
+        numerator, denominator = _scaled(bound, places)
+        units = -(-numerator // denominator) if up else numerator // denominator
+        if is_open and numerator == units * denominator:
+            units += 1 if up else -1
+        return _unscaled(units, places), False
 
-    def _step(self) -> Decimal | None:
+    def _places(self) -> int | None:
         if self.type is INT:
-            return Decimal(1)
-        if isinstance(self.type, DecimalType) and self.type.scale is not None:
-            return Decimal(1).scaleb(-self.type.scale)
-        return None
+            return 0
+        return self.type.scale if isinstance(self.type, DecimalType) else None
 
     @property
     def is_empty(self) -> bool:
@@ -117,14 +116,27 @@ class Possible:
         return above and below
 
     def _is_reachable(self, value: Value) -> bool:
-        step = self._step()
-        return step is None or not isinstance(value, int | Decimal) or Decimal(value) % step == 0
+        places = self._places()
+        if places is None or not isinstance(value, int | Decimal):
+            return True
+        numerator, denominator = _scaled(value, places)
+        return numerator % denominator == 0
 
     def verdict(self, operation: Operation, value: Value) -> bool | None:
         """Whether the comparison holds for all that is possible, for nothing, or (None) for some."""
         if self.narrowed(operation, value).is_empty:
             return False
         return True if self.narrowed(opposite(operation), value).is_empty else None
+
+
+def _scaled(number: int | Decimal, places: int) -> tuple[int, int]:
+    """A number in units of its last place, as a fraction: a decimal context would round what is long."""
+    numerator, denominator = number.as_integer_ratio()
+    return numerator * 10**places, denominator
+
+
+def _unscaled(units: int, places: int) -> Decimal:
+    return Decimal((int(units < 0), tuple(map(int, str(abs(units)))), -places))
 
 
 def everything(domain: Domain) -> Possible:
