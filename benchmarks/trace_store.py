@@ -22,7 +22,8 @@ from policylang.trace.folding import fold
 from policylang.trace.identity import Identities
 from policylang.trace.programs import program_body
 from policylang.trace.reading import Filter, TraceView
-from policylang.trace.replay import Archive, replay
+from policylang.trace.archive import Archive
+from policylang.trace.replay import AsRecorded, replay
 from policylang.trace.segments import SEALED, frame
 from policylang.trace.store import TraceStore, segments_of
 from policylang.trace.verify import verify
@@ -160,7 +161,7 @@ def ask(path: Path, folder: Path, ids: list[str]) -> None:
             print(f"verify, {word}: {checked.records / spent:.0f}/s")
         records = list(view.records(Filter(kind="decision", limit=3_000)))
         start = time.perf_counter()
-        count = sum(one.verdict.value == "same" for one in replay(records, archive))
+        count = sum(one.verdict.value == "same" for one in replay(records, AsRecorded(archive)))
         assert count == len(records)
         print(f"replay: {count / (time.perf_counter() - start):.0f}/s on one core")
         archive.close()

@@ -14,10 +14,10 @@ from policylang.cli.output import ExitCode, counted, json_option, write_json
 from policylang.cli.traces import chosen, filter_options, opened, store_option
 
 if TYPE_CHECKING:
-    from policylang.trace.candidate import Report
     from policylang.trace.chain import Record
     from policylang.trace.reading import TraceView
     from policylang.trace.replay import Replayed
+    from policylang.trace.report import Report
 
 
 @click.command("replay")
@@ -51,15 +51,17 @@ def command(
             "--param and --reference go with --with: a replay takes what was recorded"
         )
     with opened(store_path) as view, ExitStack() as stack:
-        from policylang.trace.candidate import Candidate, Report
-        from policylang.trace.replay import Archive, replay
+        from policylang.trace.archive import Archive
+        from policylang.trace.candidate import Candidate
+        from policylang.trace.replay import AsRecorded, replay
+        from policylang.trace.report import Report
 
         archive = Archive(view, evaluator)
         stack.callback(archive.close)
         records = _records(view, ids) if ids else view.records(chosen(given))
         report = Report()
         if candidate is None:
-            _show(_counted(replay(records, archive), report), as_json)
+            _show(_counted(replay(records, AsRecorded(archive)), report), as_json)
         else:
             deployment = Deployment((candidate,), params, reference, evaluator)
             bundle = stack.enter_context(deployment.load())
@@ -101,7 +103,7 @@ def _show(replayed: Iterable[Replayed], as_json: bool) -> None:
 
 
 def _text(report: Report) -> str:
-    from policylang.trace.candidate import ranked
+    from policylang.trace.report import ranked
 
     lines = [", ".join(f"{count} {word}" for word, count in ranked(report.verdicts))]
     for title, counter in (
@@ -118,6 +120,6 @@ def _text(report: Report) -> str:
 
 
 def _section(title: str, counter: Counter[str]) -> list[str]:
-    from policylang.trace.candidate import ranked
+    from policylang.trace.report import ranked
 
     return [title, *(f"  {count:>8}  {word}" for word, count in ranked(counter))] if counter else []

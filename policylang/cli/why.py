@@ -101,7 +101,7 @@ def command(
 def _recorded(id_: str, store_path: str) -> Case:
     """A decision as it was made then, with the rules of that version."""
     from policylang.cli.traces import opened
-    from policylang.trace.replay import Archive
+    from policylang.trace.archive import Archive
 
     with opened(store_path) as view:
         record = view.get(id_)

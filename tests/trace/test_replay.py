@@ -8,10 +8,12 @@ import pytest
 
 from policylang.bundle.evaluators import EvaluatorName
 from policylang.decide.decision import Outcome
-from policylang.trace.candidate import Candidate, summarize
+from policylang.trace.archive import Archive
+from policylang.trace.candidate import Candidate
 from policylang.trace.programs import NotReplayableError
 from policylang.trace.reading import Filter, TraceView
-from policylang.trace.replay import Archive, Replayed, Verdict, replay
+from policylang.trace.replay import AsRecorded, Replayed, Verdict, replay
+from policylang.trace.report import summarize
 from policylang.trace.store import TraceStore, segments_of
 from tests.trace.deciding import POLICY, bundle, request
 
@@ -39,7 +41,7 @@ def replayed(path: Path, evaluator: EvaluatorName = "auto") -> list[Replayed]:
     """Every decision of the store made again."""
     with TraceView(path, segments_of(path)) as view:
         archive = Archive(view, evaluator)
-        found = list(replay(view.records(Filter(kind="decision")), archive))
+        found = list(replay(view.records(Filter(kind="decision")), AsRecorded(archive)))
         archive.close()
     return found
 
