@@ -6,10 +6,10 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from policylang.evaluate.plan import tree
 from policylang.evaluate.plan.bodies import expression_can_fail, flattened, reads
 from policylang.evaluate.plan.places import Ends, Place
-from policylang.evaluate.plan.tree import Statements
+from policylang.facts import tree
+from policylang.facts.tree import Statements
 from policylang.semantics.program import Aggregate, Body, Each, Match
 
 if TYPE_CHECKING:

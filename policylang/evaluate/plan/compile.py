@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from policylang.evaluate.firings import Firing
-from policylang.evaluate.plan import runtime, tree
+from policylang.evaluate.plan import runtime
 from policylang.evaluate.plan.bodies import UnplannableError, can_fail, flattened
 from policylang.evaluate.plan.components import components
 from policylang.evaluate.plan.digits import binding_types, with_digits
@@ -20,9 +20,10 @@ from policylang.evaluate.plan.guards import Guards
 from policylang.evaluate.plan.numbers import shown
 from policylang.evaluate.plan.places import Ends, Functions, Place
 from policylang.evaluate.plan.runtime import Growing
-from policylang.evaluate.plan.tree import Statements
 from policylang.evaluate.plan.world import FAILED, Layout, SlotKind
 from policylang.evaluate.scopes import body_variables
+from policylang.facts import tree
+from policylang.facts.tree import Statements
 from policylang.facts.types import (
     BOOL,
     DATE,

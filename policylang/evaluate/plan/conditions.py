@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from policylang.evaluate.plan import tree
 from policylang.evaluate.plan.bodies import bound_by, can_fail, reads
 from policylang.evaluate.plan.world import SlotKind
+from policylang.facts import tree
 from policylang.semantics.program import (
     ABSENT,
     PRESENT,

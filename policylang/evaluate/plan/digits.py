@@ -8,8 +8,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection
 
-from policylang.evaluate.plan import tree
 from policylang.evaluate.plan.world import Layout
+from policylang.facts import tree
 from policylang.facts.types import INT, DecimalType, ListType, SetType, Type, base
 from policylang.semantics.program import (
     Aggregate,

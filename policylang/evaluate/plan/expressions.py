@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from policylang.evaluate.calculate import is_like
-from policylang.evaluate.plan import tree
 from policylang.evaluate.plan.bodies import expression_can_fail, is_decimal, is_present
 from policylang.evaluate.scopes import expression_variables
+from policylang.facts import tree
 from policylang.facts.types import (
     DATETIME,
     DURATION,

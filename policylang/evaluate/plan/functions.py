@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from policylang.errors import InternalError
-from policylang.evaluate.plan import tree
 from policylang.evaluate.plan.aggregates import aggregate
 from policylang.evaluate.plan.bodies import (
     UnplannableError,
@@ -27,9 +26,10 @@ from policylang.evaluate.plan.expressions import Expressions
 from policylang.evaluate.plan.places import Ends, Functions, Place
 from policylang.evaluate.plan.refusals import MOST_LOOPS
 from policylang.evaluate.plan.tails import in_order, tail_function
-from policylang.evaluate.plan.tree import Statements
 from policylang.evaluate.plan.world import STEPS, SlotKind
 from policylang.evaluate.scopes import body_variables
+from policylang.facts import tree
+from policylang.facts.tree import Statements
 from policylang.semantics.program import (
     ABSENT,
     PRESENT,

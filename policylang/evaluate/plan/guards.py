@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from policylang.evaluate.plan import tree
 from policylang.evaluate.plan.expressions import Constants
-from policylang.evaluate.plan.tree import Statements
 from policylang.evaluate.plan.world import Layout, SlotKind
+from policylang.facts import tree
+from policylang.facts.tree import Statements
 from policylang.facts.values import Value
 from policylang.semantics.program import (
     Apply,

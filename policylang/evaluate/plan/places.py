@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from policylang.evaluate.plan import tree
 from policylang.evaluate.plan.expressions import Constants
-from policylang.evaluate.plan.tree import Statements
 from policylang.evaluate.plan.world import Layout
+from policylang.facts import tree
+from policylang.facts.tree import Statements
 
 Names: TypeAlias = Mapping[str, str]
 

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from policylang.evaluate.plan import tree
 from policylang.evaluate.plan.bodies import UnplannableError, binds, mentions, reads
-from policylang.evaluate.plan.tree import Statements
+from policylang.facts import tree
+from policylang.facts.tree import Statements
 from policylang.semantics.program import (
     Aggregate,
     Bind,

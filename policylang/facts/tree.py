@@ -1,4 +1,4 @@
-"""Short ways to build Python's syntax trees: the code of a plan is made of these, never of text."""
+"""Short ways to build Python's syntax trees: code is made of these, never of text."""
 
 from __future__ import annotations
 
