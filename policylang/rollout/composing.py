@@ -1,0 +1,115 @@
+"""Composing: one version of each module into a bundle that decides.
+
+Nothing but the state of the store is read. Texts are parsed once, however many programs they are part of.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from policylang.bundle.bundle import Bundle, remade
+from policylang.bundle.evaluators import EvaluatorName
+from policylang.bundle.loading import DEFAULT_LIMITS, standard_module
+from policylang.diagnostics import Diagnostic, Source, has_errors
+from policylang.errors import PolicyInvalid
+from policylang.evaluate.firings import Limits
+from policylang.facts.border import utc_now
+from policylang.facts.plans import Clock
+from policylang.facts.reference import ReferenceData, ReferenceRelation
+from policylang.facts.schema import Schema
+from policylang.rollout.versions import Version, rows_of
+from policylang.semantics.checker import check
+from policylang.semantics.program import Program
+from policylang.syntax import parse
+from policylang.syntax.parser import ParseResult
+from policylang.trace.programs import reference_again
+from policylang.trace.state import State
+
+_MOST_PARSED: Final = 1_000
+
+
+class Composer:
+    """Composes bundles from published versions, and keeps what they share. Thread-safe."""
+
+    def __init__(
+        self,
+        state: State,
+        *,
+        evaluator: EvaluatorName = "auto",
+        limits: Limits = DEFAULT_LIMITS,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._state = state
+        self._evaluator: EvaluatorName = evaluator
+        self._limits = limits
+        self._clock = clock
+        self._parsed: dict[str, ParseResult] = {}
+        self._held: dict[tuple[str, str], ReferenceRelation] = {}
+        self._lock = threading.Lock()
+
+    def compose(self, versions: Iterable[Version]) -> Bundle:
+        """The bundle of these versions, one of each module.
+
+        Raises `PolicyInvalid` where they do not make a program together.
+        """
+        chosen = sorted(versions, key=lambda version: version.module)
+        program = self.program(chosen)
+        reference = ReferenceData(dict(self._reference(chosen, program.schema)))
+        return remade(program, reference, self._evaluator, self._limits, self._clock)
+
+    def program(self, versions: Iterable[Version]) -> Program:
+        """The program of these versions. Raises `PolicyInvalid` with everything that is wrong with them."""
+        chosen = tuple(versions)
+        parsed = [self.parsed(version) for version in chosen]
+        problems = [d for result in parsed for d in result.diagnostics]
+        if has_errors(problems):
+            raise PolicyInvalid(problems)
+        modules = [result.module for result in parsed if result.module is not None]
+        params = {name: value for version in chosen for name, value in version.params.items()}
+        result = check(modules, load=standard_module, params=params, lints=False)
+        if result.program is None:
+            raise PolicyInvalid(result.diagnostics)
+        return result.program
+
+    def parsed(self, version: Version) -> ParseResult:
+        """The syntax tree of a version, parsed once."""
+        with self._lock:
+            found = self._parsed.get(version.digest)
+            if found is None:
+                if len(self._parsed) >= _MOST_PARSED:
+                    self._parsed.clear()
+                found = parse(Source(version.file, version.text))
+                self._parsed[version.digest] = found
+            return found
+
+    def _reference(
+        self, versions: Iterable[Version], schema: Schema
+    ) -> Iterable[tuple[str, ReferenceRelation]]:
+        digests: Mapping[str, str] = {n: d for v in versions for n, d in v.reference.items()}
+        wanted = {}
+        for name, digest in digests.items():
+            held = self._held.get((name, digest))
+            if held is not None and held.relation == schema.relations.get(name):
+                yield name, held
+            else:
+                wanted[name] = digest
+        if not wanted:
+            return
+        with self._state.read() as reading:
+            found = rows_of(reading, wanted.items())
+        for name, rows in found.items():
+            body = {"relation": name, "digest": wanted[name], "rows": rows}
+            held = reference_again(body, schema)
+            self._held[name, wanted[name]] = held
+            yield name, held
+
+
+def problems_of(composer: Composer, versions: Iterable[Version]) -> tuple[Diagnostic, ...]:
+    """What keeps these versions from being a program; nothing where they are one."""
+    try:
+        composer.program(versions)
+    except PolicyInvalid as invalid:
+        return invalid.diagnostics
+    return ()
