@@ -7,13 +7,45 @@ from typing import Final
 
 import duckdb
 
-from policylang.trace.tables import STORE_FORM, create_tables
-from policylang.trace.views import create_views
+from policylang.trace.tables import STORE_FORM, create_base_views, create_tables, refill
+from policylang.trace.views import create_fact_views, create_views
 from policylang.trace.writer import TraceUnavailableError
 
 Step = Callable[[duckdb.DuckDBPyConnection], None]
 
-STEPS: Final[Mapping[int, Step]] = {}
+_FORMER: Final = (
+    "decisions",
+    "firings",
+    "fact_rows",
+    "reasons",
+    "modules",
+    "columns",
+    "rules",
+    "outcomes",
+)
+"""The tables of form 1 that are views now."""
+
+
+def _columns_beside_texts(database: duckdb.DuckDBPyConnection) -> None:
+    """From form 1, which kept what is read from texts in tables of its own."""
+    (found,) = database.execute(
+        "SELECT list(schema_name || '.\"' || replace(view_name, '\"', '\"\"') || '\"') FROM duckdb_views()"
+        " WHERE NOT internal AND database_name = current_database() AND schema_name IN ('main', 'facts')"
+    ).fetchall()
+    for view in found[0] or ():
+        database.execute(f"DROP VIEW {view}")
+    for name in _FORMER:
+        database.execute(f"DROP TABLE IF EXISTS base.{name}")
+    database.execute("ALTER TABLE base.records RENAME TO records_1")
+    database.execute("ALTER TABLE base.ledger RENAME TO ledger_1")
+    create_tables(database, "base", stored=True)
+    refill(database, "base", "base.records_1")
+    database.execute("INSERT INTO base.ledger SELECT * FROM base.ledger_1")
+    database.execute("DROP TABLE base.records_1")
+    database.execute("DROP TABLE base.ledger_1")
+
+
+STEPS: Final[Mapping[int, Step]] = {1: _columns_beside_texts}
 """What brings a file of a form to the next one. `records` never changes: it is what was recorded."""
 
 
@@ -34,7 +66,9 @@ def prepare(database: duckdb.DuckDBPyConnection, steps: Mapping[int, Step] = STE
         for version in range(form, STORE_FORM):
             steps[version](database)
         database.execute("UPDATE base.form SET version = ?", [STORE_FORM])
+    create_base_views(database)
     create_views(database)
+    create_fact_views(database)
     database.execute("COMMIT")
 
 

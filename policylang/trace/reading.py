@@ -16,7 +16,12 @@ from policylang.trace.chain import Record
 from policylang.trace.folding import is_held, read_segment
 from policylang.trace.migrations import form_of
 from policylang.trace.segments import segment_paths
-from policylang.trace.tables import DERIVED, STORE_FORM, create_tables, insert_records
+from policylang.trace.tables import (
+    STORE_FORM,
+    create_base_views,
+    create_tables,
+    insert_records,
+)
 from policylang.trace.views import create_fact_views, create_views, literal
 from policylang.trace.writer import TraceUnavailableError
 
@@ -33,7 +38,8 @@ class Filter:
     """Which records are asked for; everything that is None is not asked about.
 
     `where` is a condition in SQL on the columns of the view `decisions`. `since` and `until` are times in UTC
-    (`2026-11-20T09:00:00`). `fact` is `(fact, field, value)`: decisions on a fact whose field is so written.
+    (`2026-11-20T09:00:00`). `fact` is `(fact, field, value)`: decisions on a fact whose field is so written. `after` is the
+    identity of a record: what follows it, in the order that is asked for (the next page).
     """
 
     kind: str | None = None
@@ -45,6 +51,7 @@ class Filter:
     until: str | None = None
     fact: tuple[str, str, str] | None = None
     where: str | None = None
+    after: str | None = None
     limit: int | None = None
     newest_first: bool = False
 
@@ -96,6 +103,10 @@ class TraceView:
         self._get_ready()
         return self._database
 
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own that sees the same, for another thread; the caller closes it."""
+        return self.database.cursor()
+
     def get(self, id_: str) -> Record | None:
         """The record of that identity, or None."""
         return self._first(lambda record: record.id == id_, "id = $id", {"id": id_})
@@ -116,6 +127,13 @@ class TraceView:
         conditions, values = _conditions(chosen)
         order = f"ORDER BY id {'DESC' if chosen.newest_first else 'ASC'}"
         yield from self._fetch(" AND ".join(conditions), values, order, chosen.limit)
+
+    def count(self, chosen: Filter) -> int:
+        """How many records the filter lets through, whatever its limit. Raises as `records` does."""
+        conditions, values = _conditions(chosen)
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        _, ((number,),) = self.query(f"SELECT count(*) FROM base.records {where}", values)
+        return int(number)
 
     def query(self, sql: str, values: dict[str, Any] | None = None) -> tuple[list[str], list[Any]]:
         """The names of the columns and the rows that an SQL query gives. Raises `TraceQueryError`."""
@@ -172,9 +190,10 @@ class TraceView:
         for segment, records in self._pending.items():
             insert_records(self._database, "pending", segment, records)
         self._database.execute("CREATE SCHEMA base")
-        for name in ("records", "ledger", *DERIVED):
+        for name in ("records", "ledger"):
             both = f" UNION ALL SELECT * FROM folded.base.{name}" if self.is_folded else ""
             self._database.execute(f"CREATE VIEW base.{name} AS SELECT * FROM pending.{name}{both}")
+        create_base_views(self._database)
         create_views(self._database)
         create_fact_views(self._database)
         self._is_ready = True
@@ -191,7 +210,9 @@ class TraceView:
         if not self.is_folded:
             return None
         query = f"SELECT {_COLUMNS} FROM folded.base.records WHERE {condition} LIMIT 1"
-        row = self._database.execute(query, values).fetchone()
+        # A cursor of its own: another thread may look something up while records are read.
+        with self._database.cursor() as cursor:
+            row = cursor.execute(query, values).fetchone()
         return None if row is None else Record(*row)
 
     def _fetch(
@@ -236,6 +257,9 @@ def _conditions(chosen: Filter) -> tuple[list[str], dict[str, Any]]:
         if (value := getattr(chosen, name)) is not None:
             conditions.append(condition)
             values[name] = value
+    if chosen.after is not None:
+        conditions.append(f"id {'<' if chosen.newest_first else '>'} $after")
+        values["after"] = chosen.after
     if chosen.about_decisions:
         inner = list(_about(chosen, values))
         conditions.append(f"id IN (SELECT id FROM decisions WHERE {' AND '.join(inner)})")

@@ -1,7 +1,8 @@
 """The tables of a store, and how they are filled.
 
-`records` holds what was recorded, text by text; it alone is the source of everything. The other tables are read from
-it by SQL, for people and for speed: they can be made again at any time, and `verify` does so to compare.
+`records` holds what was recorded, text by text; it alone is the source of everything. Beside each text stand columns that are
+read from it by SQL, for people and for speed, in one reading of its JSON; `verify` reads them again to compare. All else
+(`base.decisions`, `base.firings`, ...) are views of that one table.
 
 The same tables are made in the file (schema `base`) and, for what is not folded yet, in memory.
 """
@@ -15,92 +16,68 @@ import duckdb
 
 from policylang.trace.chain import Record
 
-STORE_FORM: Final = 1
+STORE_FORM: Final = 2
 """The version of the tables in the file."""
 
 _ROWS_AT_ONCE: Final = 4_000
 
-_RECORDS: Final = """
-CREATE TABLE {s}.records (
-    segment VARCHAR, kind VARCHAR, id VARCHAR, "at" TIMESTAMP, writer VARCHAR, sequence BIGINT,
-    previous VARCHAR, digest VARCHAR, text VARCHAR{compression})
-"""
-
-_TABLES: Final = {
-    "decisions": """
-        id VARCHAR, decided_at TIMESTAMP, requested_at TIMESTAMP, action VARCHAR, agent VARCHAR,
-        outcome VARCHAR, stage VARCHAR, bucket INTEGER, program VARCHAR, evaluator VARCHAR,
-        microseconds BIGINT, rejection VARCHAR, error VARCHAR, rules VARCHAR[], overridden VARCHAR[],
-        violated VARCHAR[], arguments JSON""",
-    "firings": "decision VARCHAR, position BIGINT, rule VARCHAR, bindings JSON",
-    "fact_rows": "decision VARCHAR, relation VARCHAR, row BIGINT, source VARCHAR, cells JSON",
-    "reasons": """
-        decision VARCHAR, position BIGINT, kind VARCHAR, rule VARCHAR, message VARCHAR,
-        internal BOOLEAN""",
-    "modules": """
-        program VARCHAR, module VARCHAR, version VARCHAR, digest VARCHAR, file VARCHAR, text VARCHAR""",
-    "columns": "program VARCHAR, relation VARCHAR, name VARCHAR, type VARCHAR, secret BOOLEAN",
-    "rules": "program VARCHAR, rule VARCHAR",
-    "outcomes": """
-        id VARCHAR, decision VARCHAR, recorded_at TIMESTAMP, status VARCHAR, action VARCHAR,
-        arguments JSON, detail VARCHAR""",
+_PLACE: Final = {
+    "segment": "VARCHAR",
+    "kind": "VARCHAR",
+    "id": "VARCHAR",
+    "at": "TIMESTAMP",
+    "writer": "VARCHAR",
+    "sequence": "BIGINT",
+    "previous": "VARCHAR",
+    "digest": "VARCHAR",
+    "text": "VARCHAR",
 }
+"""What a record is, and its place."""
 
-DERIVED: Final = tuple(_TABLES)
-"""The tables that are read from the texts of records."""
+SHAPE: Final = """{"body": {
+    "stage": "VARCHAR", "bucket": "INTEGER", "agent": "VARCHAR", "evaluator": "VARCHAR", "microseconds": "BIGINT",
+    "decision": {
+        "action": "VARCHAR", "outcome": "VARCHAR", "determining": ["VARCHAR"],
+        "suppressed": [{"rule": "VARCHAR"}], "violated": ["VARCHAR"], "program": {"digest": "VARCHAR"},
+        "rejection": {"kind": "VARCHAR"}, "error": {"code": "VARCHAR"},
+        "reasons": [{"kind": "VARCHAR", "rule": "VARCHAR", "message": "VARCHAR", "internal": "BOOLEAN"}]},
+    "facts": {"now": "VARCHAR", "rows": "JSON"},
+    "firings": [{"rule": "VARCHAR", "bindings": "JSON"}]}}"""
+"""What is read of the text of a decision; DuckDB reads all of it at once."""
 
-_FILL: Final = {
-    "decisions": """
-        SELECT id, "at", try_cast(f[1] AS TIMESTAMP), f[2], f[3], f[4], f[5], try_cast(f[6] AS INTEGER),
-            f[7], f[8], try_cast(f[9] AS BIGINT), f[10], f[11],
-            coalesce(json_extract_string(text, '$.body.decision.determining[*]'), []),
-            coalesce(json_extract_string(text, '$.body.decision.suppressed[*].rule'), []),
-            coalesce(json_extract_string(text, '$.body.decision.violated[*]'), []),
-            json_extract(text, '$.body.facts.rows."' || translate(f[2], '"\\', '') || '"[0].values')
-        FROM (SELECT id, "at", text, json_extract_string(text, [
-            '$.body.facts.now', '$.body.decision.action', '$.body.agent', '$.body.decision.outcome',
-            '$.body.stage', '$.body.bucket', '$.body.decision.program.digest', '$.body.evaluator',
-            '$.body.microseconds', '$.body.decision.rejection.kind', '$.body.decision.error.code'
-        ]) AS f FROM {s}.records WHERE segment = $segment AND kind = 'decision')""",
-    "firings": """
-        SELECT id, i, item->>'$.rule', coalesce(item->'$.bindings', '{{}}')
-        FROM (SELECT id, unnest(items) AS item, generate_subscripts(items, 1) - 1 AS i FROM
-            (SELECT id, CAST(json_extract(text, '$.body.firings') AS JSON[]) AS items
-             FROM {s}.records WHERE segment = $segment AND kind = 'decision'))""",
-    "fact_rows": """
-        SELECT id, relation, i, coalesce(item->>'$.source', 'system'), item->'$.values'
-        FROM (SELECT id, relation, unnest(items) AS item, generate_subscripts(items, 1) - 1 AS i FROM
-            (SELECT id, relation, CAST(json_extract(rows, '$."' || relation || '"') AS JSON[]) AS items FROM
-                (SELECT id, rows, unnest(json_keys(rows)) AS relation FROM
-                    (SELECT id, json_extract(text, '$.body.facts.rows') AS rows
-                     FROM {s}.records WHERE segment = $segment AND kind = 'decision'))))""",
-    "reasons": """
-        SELECT id, i, item->>'$.kind', item->>'$.rule', item->>'$.message',
-            coalesce(CAST(item->>'$.internal' AS BOOLEAN), false)
-        FROM (SELECT id, unnest(items) AS item, generate_subscripts(items, 1) - 1 AS i FROM
-            (SELECT id, CAST(json_extract(text, '$.body.decision.reasons') AS JSON[]) AS items
-             FROM {s}.records WHERE segment = $segment AND kind = 'decision'))""",
-    "modules": """
-        SELECT program, item->>'$.name', item->>'$.version', item->>'$.digest', item->>'$.file',
-            item->>'$.text'
-        FROM (SELECT text->>'$.body.digest' AS program,
-                unnest(CAST(json_extract(text, '$.body.modules') AS JSON[])) AS item
-              FROM {s}.records WHERE segment = $segment AND kind = 'program')""",
-    "columns": """
-        SELECT program, item->>'$.relation', item->>'$.column', item->>'$.type',
-            coalesce(CAST(item->>'$.secret' AS BOOLEAN), false)
-        FROM (SELECT text->>'$.body.digest' AS program,
-                unnest(CAST(json_extract(text, '$.body.columns') AS JSON[])) AS item
-              FROM {s}.records WHERE segment = $segment AND kind = 'program')""",
-    "rules": """
-        SELECT text->>'$.body.digest', unnest(json_extract_string(text, '$.body.rules[*]'))
-        FROM {s}.records WHERE segment = $segment AND kind = 'program'""",
-    "outcomes": """
-        SELECT id, f[1], "at", f[2], f[3], json_extract(text, '$.body.arguments'), f[4]
-        FROM (SELECT id, "at", text, json_extract_string(text, [
-            '$.body.decision', '$.body.status', '$.body.action', '$.body.detail']) AS f
-            FROM {s}.records WHERE segment = $segment AND kind = 'outcome')""",
+_TOLD: Final = {
+    "requested_at": ("TIMESTAMP", "try_cast(t.body.facts.now AS TIMESTAMP)"),
+    "action": ("VARCHAR", "t.body.decision.action"),
+    "agent": ("VARCHAR", "t.body.agent"),
+    "outcome": ("VARCHAR", "t.body.decision.outcome"),
+    "stage": ("VARCHAR", "t.body.stage"),
+    "bucket": ("INTEGER", "t.body.bucket"),
+    "program": ("VARCHAR", "t.body.decision.program.digest"),
+    "evaluator": ("VARCHAR", "t.body.evaluator"),
+    "microseconds": ("BIGINT", "t.body.microseconds"),
+    "rejection": ("VARCHAR", "t.body.decision.rejection.kind"),
+    "error": ("VARCHAR", "t.body.decision.error.code"),
+    "rules": ("VARCHAR[]", "coalesce(t.body.decision.determining, [])"),
+    "overridden": (
+        "VARCHAR[]",
+        "coalesce([s.rule for s in t.body.decision.suppressed], [])",
+    ),
+    "violated": ("VARCHAR[]", "coalesce(t.body.decision.violated, [])"),
+    "reasons": (
+        "STRUCT(kind VARCHAR, rule VARCHAR, message VARCHAR, internal BOOLEAN)[]",
+        "t.body.decision.reasons",
+    ),
+    "firings": ("STRUCT(rule VARCHAR, bindings JSON)[]", "t.body.firings"),
+    "facts": ("JSON", "t.body.facts.rows"),
 }
+"""The columns that are read from the texts of decisions: their types, and what of `SHAPE` they are."""
+
+TOLD: Final = tuple(_TOLD)
+
+READ: Final = f"CASE WHEN kind = 'decision' THEN TRY(json_transform(text, '{SHAPE}')) END"
+"""The text of a record of which the columns are read."""
+
+_TOLD_SQL: Final = ", ".join(expression for _, expression in _TOLD.values())
 
 _LEDGER: Final = """
 CREATE TABLE {s}.ledger (
@@ -111,24 +88,74 @@ CREATE TABLE {s}.ledger (
 ROOT: Final = "sha256(string_agg(digest, '' ORDER BY sequence))"
 """What the ledger holds of a segment: one hash over the hashes of its records."""
 
+BASE_VIEWS: Final = {
+    "decisions": """
+        SELECT id, "at" AS decided_at, requested_at, action, agent, outcome, stage, bucket, program, evaluator,
+            microseconds, rejection, error, rules, overridden, violated,
+            json_extract(facts, '$."' || translate(action, '"\\', '') || '"[0].values') AS arguments
+        FROM {s}.records WHERE kind = 'decision'""",
+    "firings": """
+        SELECT decision, position, item.rule AS rule, coalesce(item.bindings, '{{}}') AS bindings
+        FROM (SELECT id AS decision, unnest(firings) AS item, generate_subscripts(firings, 1) - 1 AS position
+            FROM {s}.records WHERE kind = 'decision')""",
+    "fact_rows": """
+        SELECT decision, relation, row, coalesce(item->>'$.source', 'system') AS source, item->'$.values' AS cells
+        FROM (SELECT decision, relation, unnest(items) AS item, generate_subscripts(items, 1) - 1 AS row FROM
+            (SELECT decision, relation, CAST(json_extract(rows, '$."' || relation || '"') AS JSON[]) AS items FROM
+                (SELECT id AS decision, facts AS rows, unnest(json_keys(facts)) AS relation
+                 FROM {s}.records WHERE kind = 'decision')))""",
+    "reasons": """
+        SELECT decision, position, item.kind AS kind, item.rule AS rule, item.message AS message,
+            coalesce(item.internal, false) AS internal
+        FROM (SELECT id AS decision, unnest(reasons) AS item, generate_subscripts(reasons, 1) - 1 AS position
+            FROM {s}.records WHERE kind = 'decision')""",
+    "modules": """
+        SELECT program, item->>'$.name' AS module, item->>'$.version' AS version, item->>'$.digest' AS digest,
+            item->>'$.file' AS file, item->>'$.text' AS text
+        FROM (SELECT text->>'$.body.digest' AS program,
+                unnest(CAST(json_extract(text, '$.body.modules') AS JSON[])) AS item
+              FROM {s}.records WHERE kind = 'program')""",
+    "columns": """
+        SELECT program, item->>'$.relation' AS relation, item->>'$.column' AS name, item->>'$.type' AS type,
+            coalesce(CAST(item->>'$.secret' AS BOOLEAN), false) AS secret
+        FROM (SELECT text->>'$.body.digest' AS program,
+                unnest(CAST(json_extract(text, '$.body.columns') AS JSON[])) AS item
+              FROM {s}.records WHERE kind = 'program')""",
+    "rules": """
+        SELECT text->>'$.body.digest' AS program, unnest(json_extract_string(text, '$.body.rules[*]')) AS rule
+        FROM {s}.records WHERE kind = 'program'""",
+    "outcomes": """
+        SELECT id, f[1] AS decision, "at" AS recorded_at, f[2] AS status, f[3] AS action,
+            json_extract(text, '$.body.arguments') AS arguments, f[4] AS detail
+        FROM (SELECT id, "at", text, json_extract_string(text, [
+            '$.body.decision', '$.body.status', '$.body.action', '$.body.detail']) AS f
+            FROM {s}.records WHERE kind = 'outcome')""",
+}
+"""What views for people are made of: views of `records`."""
+
 
 def create_tables(database: duckdb.DuckDBPyConnection, schema: str, *, stored: bool) -> None:
     """Make the tables in a schema; `stored` ones compress their texts."""
-    database.execute(f"CREATE SCHEMA {schema}")
-    compression = " USING COMPRESSION zstd" if stored else ""
-    database.execute(_RECORDS.format(s=schema, compression=compression))
+    database.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    types = {**_PLACE, **{name: type_ for name, (type_, _) in _TOLD.items()}}
+    compressed = " USING COMPRESSION zstd" if stored else ""
+    columns = [f'"{n}" {t}{compressed if n == "text" else ""}' for n, t in types.items()]
+    database.execute(f"CREATE TABLE {schema}.records ({', '.join(columns)})")
     database.execute(_LEDGER.format(s=schema))
-    for name, columns in _TABLES.items():
-        database.execute(f"CREATE TABLE {schema}.{name} ({columns})")
+
+
+def create_base_views(database: duckdb.DuckDBPyConnection) -> None:
+    """Make the views of `base.records` that the views for people read."""
+    for name, query in BASE_VIEWS.items():
+        database.execute(f"CREATE OR REPLACE VIEW base.{name} AS {query.format(s='base')}")
 
 
 def insert_records(
     database: duckdb.DuckDBPyConnection, schema: str, segment: str, records: Sequence[Record]
 ) -> None:
-    """Put the records of a segment into `records` and what is read from them into the other tables."""
+    """Put the records of a segment into `records`, with the columns that are read from their texts."""
     for start in range(0, len(records), _ROWS_AT_ONCE):
         _insert(database, schema, segment, records[start : start + _ROWS_AT_ONCE])
-    derive(database, schema, segment)
 
 
 def _insert(
@@ -136,9 +163,10 @@ def _insert(
 ) -> None:
     database.execute(
         f"""INSERT INTO {schema}.records
-            SELECT $1, kind, id, CAST("at" AS TIMESTAMP), writer, sequence, previous, digest, text FROM (
-            SELECT unnest($2) AS kind, unnest($3) AS id, unnest($4) AS "at", unnest($5) AS writer,
-            unnest($6) AS sequence, unnest($7) AS previous, unnest($8) AS digest, unnest($9) AS text)""",
+            SELECT $1, kind, id, "at", writer, sequence, previous, digest, text, {_TOLD_SQL} FROM (
+            SELECT *, {READ} AS t FROM (
+            SELECT unnest($2) AS kind, unnest($3) AS id, CAST(unnest($4) AS TIMESTAMP) AS "at", unnest($5) AS writer,
+            unnest($6) AS sequence, unnest($7) AS previous, unnest($8) AS digest, unnest($9) AS text))""",
         [
             segment,
             [record.kind for record in records],
@@ -153,13 +181,38 @@ def _insert(
     )
 
 
-def derive(
-    database: duckdb.DuckDBPyConnection, schema: str, segment: str, source: str | None = None
-) -> None:
-    """Fill the tables of `schema` from the records of one segment in `source` (the same schema, unless told)."""
-    for name in DERIVED:
-        query = _FILL[name].format(s=source or schema)
-        database.execute(f"INSERT INTO {schema}.{name} {query}", {"segment": segment})
+def refill(database: duckdb.DuckDBPyConnection, schema: str, source: str) -> None:
+    """Fill `records` from the texts in the table of an older form."""
+    place = ", ".join(f'"{name}"' for name in _PLACE)
+    database.execute(
+        f"""INSERT INTO {schema}.records
+            SELECT {place}, {_TOLD_SQL} FROM (SELECT *, {READ} AS t FROM {source})"""
+    )
+
+
+# What the ends of a canonical text say of the record's place; no text of a body can end so.
+_END: Final = (
+    """'"form":1,"id":"' || id || '","kind":"' || kind || '","previous":"' || previous"""
+    """ || '","sequence":' || sequence || ',"writer":"' || writer || '"}'"""
+)
+_START: Final = """'{"at":"' || strftime("at", '%Y-%m-%dT%H:%M:%S.%fZ') || '","body":{'"""
+
+
+def misread(source: str, *, told: bool) -> str:
+    """A query for the records of a table whose columns are not what their texts say: of their place, or else (`told`)."""
+    placed = f"coalesce(suffix(text, {_END}) AND prefix(text, {_START}), false)"
+    same = " AND ".join(f'"{n}" IS NOT DISTINCT FROM {e}' for n, (_, e) in _TOLD.items())
+    read, right = (
+        (
+            f"(SELECT *, {READ} AS t FROM {source})",
+            f"({same}) AND (kind <> 'decision' OR t IS NOT NULL)",
+        )
+        if told
+        else (source, "true")
+    )
+    return f"""SELECT id, writer, sequence, is_placed FROM (
+            SELECT id, writer, sequence, {placed} AS is_placed, {right} AS is_right FROM {read} AS r)
+        WHERE NOT is_placed OR NOT is_right"""
 
 
 def record_ledger(database: duckdb.DuckDBPyConnection, schema: str, segment: str) -> None:

@@ -16,10 +16,10 @@ import duckdb
 import pytest
 
 from policylang.decide.json import decision_to_json, facts_to_json, firings_to_json
-from policylang.trace.migrations import prepare
 from policylang.trace.reading import Filter
 from policylang.trace.segments import SEALED, segment_paths
 from policylang.trace.store import TraceStore, segments_of
+from policylang.trace.tables import BASE_VIEWS
 from policylang.trace.verify import verify
 from policylang.trace.writer import TraceUnavailableError
 from tests.trace.deciding import bundle, request
@@ -299,21 +299,30 @@ def test_two_processes_fold_at_once(path: Path) -> None:
     assert not [found for found in segment_paths(segments_of(path)) if found.suffix == SEALED]
 
 
+FORM_1 = """
+CREATE TABLE base.records_1 AS SELECT segment, kind, id, "at", writer, sequence, previous, digest, text
+    FROM base.records;
+DROP TABLE base.records CASCADE;
+ALTER TABLE base.records_1 RENAME TO records;
+CREATE OR REPLACE TABLE base.form AS SELECT 1 AS version;
+"""
+
+
 def test_an_older_store_is_brought_forward(path: Path) -> None:
-    """The steps from an older form are taken in order, once, and what was recorded stays."""
+    """A file of form 1 is refused by readers, made anew from its texts by folding, and holds what it held."""
     with bundle() as policy, TraceStore.open(path) as store:
-        store.record(policy.case(request()))
+        store.record(policy.case(request(name="ann")))
         store.fold()
         before = [record.text for record in store.records()]
         with duckdb.connect(str(path)) as client:
-            client.execute("UPDATE base.form SET version = 0")
-            client.execute("ALTER TABLE base.rules RENAME TO rules_of_old")
-        with pytest.raises(TraceUnavailableError, match="form 0"):
+            for name in BASE_VIEWS:
+                client.execute(f"DROP VIEW base.{name}")
+                client.execute(f"CREATE TABLE base.{name} (id VARCHAR)")
+            client.execute(FORM_1)
+        with pytest.raises(TraceUnavailableError, match="form 1"):
             list(store.records())
-        with duckdb.connect(str(path)) as client:
-            steps = {0: lambda db: db.execute("ALTER TABLE base.rules_of_old RENAME TO rules")}
-            prepare(client, steps)
-            prepare(client, {})
+        store.fold()
         assert [record.text for record in store.records()] == before
         with store.view() as view:
             assert verify(view).holds
+            assert view.query("SELECT name FROM facts.customer")[1] == [("ann",)]
