@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from policylang.facts.deferred import Deferred
 from policylang.facts.schema import Source
 from policylang.facts.values import Missing, Value
 
@@ -47,7 +48,44 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class FactSet:
+class Part:
+    """One relation of a `Shape`: where its rows are all of one source, and whether there may be many."""
+
+    relation: str
+    source: Source
+    many: bool = False
+
+
+class Shape:
+    """What the requests of one action hold in which order, where nothing in them is out of the ordinary.
+
+    Told apart by identity: an evaluator makes code for each that it meets.
+    """
+
+    __slots__ = ("action", "parts")
+
+    def __init__(self, action: str, parts: tuple[Part, ...]) -> None:
+        self.action = action
+        self.parts = parts
+
+
+class Taken(NamedTuple):
+    """What was read of a request: the fields of a `FactSet` follow from it.
+
+    `parts[i]` belongs to `shape.parts[i]`: the values of its one row, or its rows where there may be many, or None
+    where the request gives none. The first is `now`. `more` are the rows that follow from these.
+    """
+
+    shape: Shape
+    parts: tuple[Any, ...]
+    reference: Mapping[str, str]
+    changes: tuple[Change, ...]
+    defaults: tuple[Cell, ...]
+    more: Mapping[str, tuple[Row, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class FactSet(Deferred):
     """The facts of one request, by qualified relation name; a relation without rows may be absent.
 
     Holds everything but tables and reference data, which belong to the program and the bundle:
@@ -71,32 +109,34 @@ class FactSet:
         """The rows of a relation."""
         return self.rows.get(relation, ())
 
+    def _made(self) -> dict[str, Any]:
+        taken: Taken = self.origin
+        return {
+            "action": taken.shape.action,
+            "now": taken.parts[0][0],
+            "rows": {**rows_of(taken.shape, taken.parts), **taken.more},
+            "reference": taken.reference,
+            "changes": taken.changes,
+            "defaults": taken.defaults,
+            "asked": (),
+        }
 
-_SLOTS: Final[Any] = vars(FactSet)
-_SET_ACTION: Final = _SLOTS["action"].__set__
-_SET_NOW: Final = _SLOTS["now"].__set__
-_SET_ROWS: Final = _SLOTS["rows"].__set__
-_SET_REFERENCE: Final = _SLOTS["reference"].__set__
-_SET_CHANGES: Final = _SLOTS["changes"].__set__
-_SET_DEFAULTS: Final = _SLOTS["defaults"].__set__
-_SET_ASKED: Final = _SLOTS["asked"].__set__
+
+def rows_of(shape: Shape, parts: Iterable[Any]) -> dict[str, tuple[Row, ...]]:
+    """The rows of what was read of a request, by relation."""
+    return {
+        part.relation: given if part.many else (Row(0, given, part.source),)
+        for part, given in zip(shape.parts, parts, strict=True)
+        if given is not None
+    }
 
 
-def new_factset(
-    action: str,
-    now: dt.datetime,
-    rows: Mapping[str, tuple[Row, ...]],
-    reference: Mapping[str, str],
-    changes: tuple[Change, ...],
-    defaults: tuple[Cell, ...],
-) -> FactSet:
-    """A fact set made in half the time of its own constructor, which a frozen dataclass makes slow."""
-    facts = object.__new__(FactSet)
-    _SET_ACTION(facts, action)
-    _SET_NOW(facts, now)
-    _SET_ROWS(facts, rows)
-    _SET_REFERENCE(facts, reference)
-    _SET_CHANGES(facts, changes)
-    _SET_DEFAULTS(facts, defaults)
-    _SET_ASKED(facts, ())
+_SET_ORIGIN: Final[Callable[[FactSet, Taken], None]] = vars(Deferred)["origin"].__set__
+_NEW: Final = object.__new__
+
+
+def taken_facts(taken: Taken) -> FactSet:
+    """The fact set of what was read of a request; its fields are made when they are asked for."""
+    facts = _NEW(FactSet)
+    _SET_ORIGIN(facts, taken)
     return facts

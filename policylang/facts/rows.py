@@ -171,6 +171,17 @@ class RelationReader:
         for name, cell in self._defaults:
             if name not in given:
                 found.defaults.append(cell if number == 0 else cell._replace(row=number))
+        if self._normalizing:
+            self.note_changes(values, given, number, found)
+        return values
+
+    @property
+    def changes_texts(self) -> bool:
+        """Whether a text of some column may become something else than what it says."""
+        return bool(self._normalizing)
+
+    def note_changes(self, values: Values, given: Any, number: int, found: Findings) -> None:
+        """Note in `found` what became of the texts of a row that was validated."""
         for i, column, is_decimal, memory in self._normalizing:
             raw, value = given.get(column.name), values[i]
             # A text that reads as itself was not changed: this is the usual case, and it is cheap.
@@ -185,7 +196,6 @@ class RelationReader:
                 by = memory.keep(raw, _by(raw, value, column.domain))
             if by:
                 found.changes.append(Change(cell, "", raw, value, by))
-        return values
 
 
 # --- what normalizers changed ---------------------------------------------------------------------------

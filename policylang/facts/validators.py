@@ -39,7 +39,7 @@ def row_schema(columns: Sequence[Field], *, quick: bool = False) -> CoreSchema:
 
 
 def _field_schema(field: Field, *, quick: bool = False) -> CoreSchema:
-    schema = _quick_schema(field.domain) if quick else domain_schema(field.domain)
+    schema = quick_schema(field.domain) if quick else domain_schema(field.domain)
     if field.optional:
         schema = core_schema.nullable_schema(schema)
     elif "nulls" in normalizers_of(field.domain):
@@ -57,7 +57,7 @@ def _refuse_none(value: Any) -> Any:
     return value
 
 
-def _quick_schema(domain: Domain) -> CoreSchema:
+def quick_schema(domain: Domain) -> CoreSchema:
     """As `domain_schema`, by way of what is usually given: a member's own name, a list for a set."""
     match domain.type:
         case EnumType(member_names=names) if names and domain.low is None and domain.high is None:

@@ -1,0 +1,38 @@
+"""Values whose fields are made when they are first asked for.
+
+One request in a thousand is looked at in full; all of them are decided. So a fact set or a decision may be made with what
+its fields follow from, and without the fields. Nobody can tell: the first read makes them, and what they
+follow from cannot change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+
+class Deferred:
+    """A frozen dataclass with slots inherits from this where its fields may be made later.
+
+    `origin` is what the fields follow from; None where all are there. `_made` gives the fields that
+    are not. Thread-safe: two threads may both make the fields, and make them equal.
+    """
+
+    __slots__ = ("origin",)
+    origin: Any
+
+    def _made(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # Called only for a slot that is empty, or a name that is none.
+            if name == "origin":
+                return None
+            if name not in type(self).__dataclass_fields__ or self.origin is None:
+                raise AttributeError(
+                    f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+                )
+            for field, value in self._made().items():
+                object.__setattr__(self, field, value)
+            return object.__getattribute__(self, name)
