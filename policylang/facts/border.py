@@ -16,6 +16,7 @@ from policylang.facts.diagnose import did_you_mean, safe
 from policylang.facts.express import Express
 from policylang.facts.factset import FactSet
 from policylang.facts.forms import Unfit
+from policylang.facts.history import CallsMade, counting
 from policylang.facts.json_text import read_json
 from policylang.facts.objects import as_fields
 from policylang.facts.passage import Passage
@@ -96,8 +97,17 @@ class Border:
         if prepared is None:
             return self._no_such_action(request)
         plan, express = prepared
+        calls = request.get("history")
+        if calls is not None and isinstance(calls, CallsMade):
+            # What is looked up by what the request says comes once that is read.
+            request = {name: given for name, given in request.items() if name != "history"}
+        else:
+            calls = None
         facts = express.validate(request, self._around) if express is not None else None
-        return Passage(self._around, plan, request).outcome() if facts is None else facts
+        read = Passage(self._around, plan, request).outcome() if facts is None else facts
+        if calls is None or not plan.histories or isinstance(read, Rejection):
+            return read
+        return counting(read, plan.histories, calls)
 
     def _no_such_action(self, request: dict[Any, Any]) -> Rejection:
         asked = request.get("action")

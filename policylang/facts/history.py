@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol, runtime_checkable
 
 from policylang.facts import codes
 from policylang.facts.describe import describe, shown
 from policylang.facts.diagnose import problem_of_value, unfit_problem
-from policylang.facts.factset import Row
+from policylang.facts.factset import FactSet, Row
 from policylang.facts.forms import Unfit, read_datetime
 from policylang.facts.reading import reader
-from policylang.facts.rejection import Problem, problem
+from policylang.facts.rejection import Problem, Rejection, RejectionKind, problem
 from policylang.facts.rows import Findings
 from policylang.facts.schema import LimitHistory, Schema, Source
 from policylang.facts.types import DATETIME, Domain, Field
@@ -40,14 +40,30 @@ class _IncompleteError(Exception):
         self.problem = found
 
 
+@runtime_checkable
+class CallsMade(Protocol):
+    """Earlier calls that are looked up where a request is read, by what it says: the `history` of a gate's requests."""
+
+    def of(
+        self, history: LimitHistory, columns: tuple[Field, ...], facts: FactSet
+    ) -> Iterable[Sequence[Any]]:
+        """The calls that a limit counts for these facts.
+
+        Each as the JSON forms of the columns of the limit's history, the time last; None for what is missing.
+        """
+        ...
+
+
 class HistoryReader:
     """The compiled reader of one limit's history."""
 
-    __slots__ = ("_counts", "_limit", "_reads", "names", "relation")
+    __slots__ = ("_columns", "_counts", "_history", "_limit", "_reads", "names", "relation")
 
     def __init__(self, history: LimitHistory, schema: Schema, names: Mapping[str, str]) -> None:
         relation = schema.relations[history.relation]
         self.relation = history.relation
+        self._history = history
+        self._columns = relation.columns
         self.names = names
         """Every name that an entry may use for an action, with its qualified name."""
         self._counts = frozenset(history.actions)
@@ -68,6 +84,25 @@ class HistoryReader:
                 continue
             if values is not None:
                 rows.append(Row(len(rows), values, Source.SYSTEM))
+        return tuple(rows)
+
+    def made(self, calls: CallsMade, facts: FactSet, found: Findings) -> tuple[Row, ...]:
+        """The rows of the calls that are looked up for a request; what cannot be read is refused."""
+        readers = (*(read for _, _, _, read in self._reads), read_datetime)
+        rows: list[Row] = []
+        for i, call in enumerate(calls.of(self._history, self._columns, facts)):
+            try:
+                cells = zip(readers, call, self._columns, strict=True)
+                values = tuple(
+                    [
+                        MISSING if c is None else _made(read, c, column, i)
+                        for read, c, column in cells
+                    ]
+                )
+            except _IncompleteError as incomplete:
+                found.refuse(incomplete.problem)
+                continue
+            rows.append(Row(len(rows), values, Source.SYSTEM))
         return tuple(rows)
 
     def _row(self, entry: Any, i: int) -> tuple[Value | Missing, ...] | None:
@@ -130,6 +165,26 @@ class HistoryReader:
         return _read(read, given, column, path, pointer)
 
 
+def counting(
+    facts: FactSet, histories: Iterable[HistoryReader], calls: CallsMade
+) -> FactSet | Rejection:
+    """The facts of a request with the earlier calls that its limits count."""
+    found = Findings()
+    rows = {history.relation: history.made(calls, facts, found) for history in histories}
+    if found.problems:
+        problems = tuple(found.problems)
+        return Rejection(RejectionKind.INVALID_FACTS, facts.action, problems, (), found.more)
+    return FactSet(
+        facts.action,
+        facts.now,
+        {**facts.rows, **rows},
+        facts.reference,
+        facts.changes,
+        facts.defaults,
+        facts.asked,
+    )
+
+
 def _read(read: Any, given: Any, column: Field, path: str, pointer: str) -> Value | Missing:
     try:
         value: Value | None = read(given)
@@ -140,6 +195,10 @@ def _read(read: Any, given: Any, column: Field, path: str, pointer: str) -> Valu
     if value is None and not column.optional:
         raise _IncompleteError(problem_of_value(None, column.domain, path, pointer))
     return MISSING if value is None else value
+
+
+def _made(read: Any, given: Any, column: Field, i: int) -> Value | Missing:
+    return _read(read, given, column, f"history[{i}].{column.name}", f"/history/{i}")
 
 
 def _shape(i: int, key: str, received: str, expected: str) -> Problem:

@@ -5,6 +5,7 @@ INVARIANT: a relation's `columns` are the positions of `Row.values` and of `Matc
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -117,11 +118,15 @@ class LimitHistory:
     counts when its action is in `actions` and its outcome says that it was allowed and did not fail (in
     flight included). `reads` are fields of the action (or of the limited group) and of single-row facts; an
     entry that lacks one makes the request invalid, since leaving it out would count too few.
+    `keys` are the positions of the columns by which calls are counted apart, and `window` is how far back they
+    count, where that is the same for every request: what a store needs to find them by. Rules do not read either.
     """
 
     relation: str
     actions: tuple[str, ...]
     reads: tuple[PathRead, ...]
+    keys: tuple[int, ...] = ()
+    window: dt.timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -33,6 +34,7 @@ from policylang.semantics.program import (
     Apply,
     Argument,
     Bind,
+    Constant,
     Deny,
     Expression,
     Match,
@@ -76,6 +78,7 @@ def _limit(lowering: Lowering, rule: RuleContext, node: tree.LimitStatement) -> 
         return None
     relation = _history(name, lowering.module.name, paths)
     total = _measured(scope, node, relation, paths, since)
+    keys = tuple(i for i, path in enumerate(paths) if _is_key(scope, node, path))
     message = lowering.message(scope, node.reason)
     overrides = lowering.overridden(rule, node.overrides)
     if total is None:
@@ -98,7 +101,8 @@ def _limit(lowering: Lowering, rule: RuleContext, node: tree.LimitStatement) -> 
         doc=node.doc.text if node.doc else "",
     )
     reads = tuple(PathRead(p.steps[0].relation.name, p.steps[0].column.name) for p in paths)
-    return LoweredLimit(denying, relation, LimitHistory(relation.name, actions, reads))
+    history = LimitHistory(relation.name, actions, reads, keys, _window(scope, node))
+    return LoweredLimit(denying, relation, history)
 
 
 # --- what is counted -------------------------------------------------------------------------------------
@@ -251,6 +255,16 @@ def _since(scope: Scope, node: tree.LimitStatement) -> Variable | None:
         Bind(since, Apply(Operation.SUB, (now, window), DATETIME), origin_of(node.window.span))
     )
     return since
+
+
+def _window(scope: Scope, node: tree.LimitStatement) -> dt.timedelta | None:
+    """The length of the window, where it is a constant."""
+    if node.window is None:
+        return None
+    window = EXPRESSIONS.lower(scope, node.window, DURATION)
+    if isinstance(window, Constant) and isinstance(window.value, dt.timedelta):
+        return window.value
+    return None
 
 
 def _measured(
