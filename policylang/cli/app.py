@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "audit": "Ask questions about recorded decisions.",
     "schema": "Write declarations as JSON Schema, tools or pydantic models; draft them from data.",
     "facts": "See how data fits the declarations.",
+    "stdlib": "Read the modules that policies start from.",
     "explain": "Show the page of a diagnostic.",
     "completion": "Print the script that completes commands in a shell.",
 }
