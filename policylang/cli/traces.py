@@ -19,8 +19,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _AGO: Final = re.compile(r"([0-9]{1,6})([dhm])")
 _UNITS: Final = {"d": "days", "h": "hours", "m": "minutes"}
 
+STORE_VARIABLE: Final = "POLICYLANG_STORE"
+"""The variable of the environment that names the store where `--store` does not."""
+
 store_option = click.option(
-    "--store", "store_path", metavar="FILE", required=True, help="The store: its DuckDB file."
+    "--store",
+    "store_path",
+    metavar="FILE",
+    required=True,
+    envvar=STORE_VARIABLE,
+    help="The store: its DuckDB file.  [env: POLICYLANG_STORE]",
 )
 
 
@@ -37,7 +45,9 @@ def opened(store_path: str) -> Iterator[TraceView]:
 @contextmanager
 def said() -> Iterator[None]:
     """Turn what a store raises into the message of a command that failed."""
+    from policylang.bundle.batch import WorkersLost
     from policylang.trace.checkpoint import UntrustedCheckpointError
+    from policylang.trace.journal import JournalMismatchError
     from policylang.trace.programs import NotReplayableError
     from policylang.trace.reading import TraceQueryError
     from policylang.trace.writer import TraceUnavailableError
@@ -45,10 +55,12 @@ def said() -> Iterator[None]:
     try:
         yield
     except (
+        JournalMismatchError,
         NotReplayableError,
         TraceQueryError,
         TraceUnavailableError,
         UntrustedCheckpointError,
+        WorkersLost,
     ) as error:
         raise click.ClickException(str(error)) from error
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Literal
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
 
 import click
+from click.core import ParameterSource
 
 from policylang.cli.loading import Deployment, deployment_options
 from policylang.cli.output import json_option, read_input, write_json
+from policylang.cli.traces import STORE_VARIABLE
 
 if TYPE_CHECKING:
     from policylang.bundle.case import Case
     from policylang.cli.proofs import Answer
+
+_FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("why")
@@ -28,7 +34,14 @@ if TYPE_CHECKING:
     "--store",
     "store_path",
     metavar="FILE",
+    envvar=STORE_VARIABLE,
     help="Ask about the recorded decision ID of this store, as it was decided then.",
+)
+@click.option(
+    "--with",
+    "candidate",
+    metavar="POLICY",
+    help="With --store: ask what these policies decide about the recorded request.",
 )
 @click.option(
     "--not",
@@ -51,6 +64,8 @@ if TYPE_CHECKING:
     default="text",
     help="Draw the proof as a diagram.",
 )
+@click.option("--svg", "svg_path", metavar="FILE", type=_FILE, help="Draw the proof into FILE.")
+@click.option("--html", "html_path", metavar="FILE", type=_FILE, help="Write it as a page to FILE.")
 @deployment_options
 @json_option
 def command(
@@ -58,10 +73,13 @@ def command(
     atom: str | None,
     request_path: str | None,
     store_path: str | None,
+    candidate: str | None,
     outcome: str | None,
     atoms: bool,
     absent: bool,
     form: Literal["text", "mermaid", "svg", "html"],
+    svg_path: Path | None,
+    html_path: Path | None,
     params: tuple[str, ...],
     reference: tuple[str, ...],
     evaluator: Literal["auto", "plan", "asp"],
@@ -76,42 +94,58 @@ def command(
     policylang why refunds.policy --request request.json
     policylang why refunds.policy 'suspicious("c1")' --request request.json
     policylang why refunds.policy --request request.json --not allow
-    policylang why 019ab5c2-... --store traces.duckdb
+    policylang why 019ab5c2-... --store traces.duckdb --html proof.html
+    policylang why 019ab5c2-... --store traces.duckdb --with next.policy
     """
-    if (request_path is None) == (store_path is None):
-        raise click.UsageError("give --request with a policy, or --store with the ID of a decision")
+    deployment = Deployment((candidate or policy,), params, reference, evaluator)
+    store = _store(store_path, request_path, candidate, params or reference)
     if atom is not None and outcome is not None:
         raise click.UsageError("ATOM and --not are two questions: ask one at a time")
-    if store_path is not None:
-        if params or reference:
-            raise click.UsageError(
-                "a recorded decision has the params and reference data of its time"
-            )
-        case = _recorded(policy, store_path)
+    if store is not None:
+        case = _recorded(policy, store, deployment if candidate else None)
     else:
-        with Deployment((policy,), params, reference, evaluator).load() as bundle:
+        with deployment.load() as bundle:
             case = bundle.case(read_input(request_path or "-"))
     answer = _answer(case, atom, outcome, atoms=atoms, absent=absent)
+    for path, drawn in ((svg_path, "svg"), (html_path, "html")):
+        if path is not None:
+            path.write_text(answer.text(drawn, sys.stdout) + "\n", encoding="utf-8")
     if as_json:
         write_json(answer.json())
     else:
         click.echo(answer.text(form, sys.stdout), color=True)
 
 
-def _recorded(id_: str, store_path: str) -> Case:
-    """A decision as it was made then, with the rules of that version."""
+def _store(
+    store_path: str | None, request_path: str | None, candidate: str | None, deployed: object
+) -> str | None:
+    """The store that is asked, or None where a request is; what does not go together is wrong usage."""
+    source = click.get_current_context().get_parameter_source("store_path")
+    if request_path is not None and source is ParameterSource.ENVIRONMENT:
+        store_path = None
+    if (request_path is None) == (store_path is None):
+        raise click.UsageError("give --request with a policy, or --store with the ID of a decision")
+    if candidate is not None and store_path is None:
+        raise click.UsageError("--with goes with --store: it decides a recorded request")
+    if store_path is not None and candidate is None and deployed:
+        raise click.UsageError("a recorded decision has the params and reference data of its time")
+    return store_path
+
+
+def _recorded(id_: str, store_path: str, deployment: Deployment | None) -> Case:
+    """A decision as it was made then, with the rules of that version, or as a candidate makes it."""
     from policylang.cli.traces import opened
     from policylang.trace.archive import Archive
+    from policylang.trace.candidate import Candidate
 
-    with opened(store_path) as view:
+    with opened(store_path) as view, closing(Archive(view)) as archive:
         record = view.get(id_)
         if record is None or record.kind != "decision":
             raise click.ClickException(f"there is no decision {id_}")
-        archive = Archive(view)
-        try:
+        if deployment is None:
             return archive.case(record)
-        finally:
-            archive.close()
+        with deployment.load() as bundle:
+            return Candidate(bundle, archive).case(record.body)
 
 
 def _answer(

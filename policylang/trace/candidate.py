@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from policylang.bundle.bundle import Bundle
+from policylang.bundle.case import Case
+from policylang.decide.decide import refuse
+from policylang.evaluate.firings import Limits
 from policylang.facts.factset import FactSet
 from policylang.facts.rejection import Rejection
 from policylang.trace.archive import Archive, Deciding
 from policylang.trace.carried import Carrier
+from policylang.trace.programs import NotReplayableError
 
 _COMPARED: Final = ("outcome", "determining", "violated", "requires", "obligations", "values")
 """What of two versions' decisions is compared: what callers act on, and by which rules."""
@@ -31,7 +35,7 @@ class Candidate:
         """The candidate over its own reference data, and the recorded where it has none."""
         own = self._bundle.reference.relations
         known = self._bundle.program.schema.relations
-        digests = body["facts"].get("reference", {})
+        digests = body.get("facts", {}).get("reference", {})
         lacking = {n: digest for n, digest in digests.items() if n not in own and n in known}
         key = tuple(sorted(lacking.items()))
         made = self._ready.get(key)
@@ -46,8 +50,22 @@ class Candidate:
 
         Raises `NotReplayableError` where they lack something that it reads.
         """
+        if "facts" not in body:
+            raise NotReplayableError("the request was refused before any rule, and is not kept")
         then = self._archive.program(body["decision"]["program"]["digest"])
         return self._carrier.carry(body["facts"], then.schema)
+
+    def case(self, body: Mapping[str, Any]) -> Case:
+        """What the candidate decides about a recorded request, to be asked for proofs.
+
+        Raises `NotReplayableError` where the record lacks something that it reads.
+        """
+        made = self.deciding(body)
+        facts = self.facts(body, made)
+        if isinstance(facts, Rejection):
+            return Case(made.program, refuse(made.program, facts), None, made.rows)
+        decision = made.authorizer.decide(facts, made.evaluator.evaluate(facts, Limits()))
+        return Case(made.program, decision, facts, made.rows, made.evaluator.name)
 
     def is_same(self, body: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
         """What callers act on, and by which rules; firings of other rules may differ."""

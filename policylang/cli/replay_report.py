@@ -1,0 +1,99 @@
+"""What a replay found, as a reader and as a program want it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from policylang.cli.output import counted
+
+if TYPE_CHECKING:
+    from policylang.bundle.case import Case
+    from policylang.trace.examples import Example
+    from policylang.trace.replay import Replayed
+    from policylang.trace.report import Report
+
+
+def report_text(report: Report, why: tuple[str, str]) -> str:
+    """The report for a reader: what was counted, and how to ask why."""
+    from policylang.trace.report import ranked
+
+    if not report.verdicts:
+        return f"{counted(0, 'decision')} replayed"
+    lines = [", ".join(f"{count} {word}" for word, count in ranked(report.verdicts))]
+    for title, counter in (
+        ("outcomes", report.transitions),
+        ("rules that decide now", report.gained),
+        ("rules that decide no more", report.lost),
+        ("actions", report.actions),
+        ("agents", report.agents),
+        ("not replayable", report.problems),
+    ):
+        lines += _section(title, counter)
+    then, now = why
+    for transition, ids in report.examples.items():
+        lines.append(f"examples of {transition}")
+        lines += [f"  {(now or then).format(id_)}" for id_ in ids]
+    return "\n".join(lines)
+
+
+def _section(title: str, counter: Counter[str]) -> list[str]:
+    from policylang.trace.report import ranked
+
+    return [title, *(f"  {count:>8}  {word}" for word, count in ranked(counter))] if counter else []
+
+
+def differences_text(one: Replayed) -> str:
+    """Both sides of a decision that came out otherwise, part by part."""
+    lines = [f"{one.id}  {one.transition}"]
+    for place, then, now in _differing(one):
+        lines += [f"  {place}", f"    - {_written(then)}", f"    + {_written(now)}"]
+    return "\n".join(lines)
+
+
+def difference_json(one: Replayed) -> dict[str, Any]:
+    """Both sides of a decision that came out otherwise, as plain objects."""
+    sides = [{"at": at, "recorded": then, "now": now} for at, then, now in _differing(one)]
+    return {"id": one.id, "transition": one.transition, "differences": sides}
+
+
+def _differing(one: Replayed) -> list[tuple[str, Any, Any]]:
+    """The members of the decision, and the firings, that are not the same."""
+    now = one.now or {}
+    then_decision, now_decision = one.recorded["decision"], now.get("decision", {})
+    names = sorted(then_decision.keys() | now_decision.keys())
+    pairs = [
+        (f"decision.{name}", then_decision.get(name), now_decision.get(name)) for name in names
+    ]
+    pairs.append(("firings", one.recorded.get("firings", []), now.get("firings", [])))
+    return [(at, a, b) for at, a, b in pairs if _written(a) != _written(b)]
+
+
+def _written(part: Any) -> str:
+    if part is None:
+        return "(nothing)"
+    return json.dumps(part, ensure_ascii=False, sort_keys=True)
+
+
+def example_json(example: Example, why: tuple[str, str]) -> dict[str, Any]:
+    """One example of what a candidate decides otherwise, with the commands that show why."""
+    then, now = why
+    return {
+        "id": example.id,
+        "transition": example.transition,
+        "action": example.now.decision.action,
+        "agent": example.agent,
+        "then": None if example.then is None else _case_json(example.then),
+        "now": _case_json(example.now),
+        "why": {"then": then.format(example.id), "now": now.format(example.id)},
+    }
+
+
+def _case_json(case: Case) -> dict[str, Any]:
+    decision = case.decision
+    return {
+        "outcome": decision.outcome.value,
+        "rules": list(decision.determining),
+        "reasons": [reason.message for reason in decision.reasons],
+    }

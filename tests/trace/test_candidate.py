@@ -1,0 +1,229 @@
+"""Candidates: recorded requests under other declarations, and the reports about them."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from policylang.bundle.loading import loads
+from policylang.trace.archive import Archive
+from policylang.trace.candidate import Candidate
+from policylang.trace.reading import Filter, TraceView
+from policylang.trace.replay import Replayed, replay
+from policylang.trace.store import TraceStore, segments_of
+from tests.cli.conftest import Run, run  # noqa: F401  (a fixture)
+
+LIVE = """
+module shop version "1.0.0"
+enum Tier { free, pro }
+fact customer { id: String, tier: Tier, note: String? }
+facts order { id: String, total: Decimal(2), items: List[{ sku: String, pieces: Int }] }
+action refund { amount: Decimal(2), to: String? }
+rule small: allow refund if refund.amount <= 50.00 because "{refund.amount} is small"
+rule free: deny refund if customer.tier == free and refund.amount > 10.00
+"""
+REQUEST = {
+    "action": "refund",
+    "now": "2026-11-20T09:00:00Z",
+    "args": {"amount": "20.00"},
+    "facts": {
+        "customer": {"id": "c1", "tier": "pro", "note": "x"},
+        "order": [
+            {
+                "id": "o1",
+                "total": "30.00",
+                "items": [{"sku": "a", "pieces": 2}, {"sku": "b", "pieces": 7}],
+            }
+        ],
+    },
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A store of one decision."""
+    path = tmp_path / "traces.duckdb"
+    with loads(LIVE) as policy, TraceStore.open(path) as store:
+        store.record(policy.case(REQUEST), agent="bot-7")
+    return path
+
+
+def decided(path: Path, *changes: tuple[str, str]) -> Replayed:
+    """The decision of the store made again by the live policy with these changes."""
+    policy = LIVE
+    for old, new in changes:
+        assert old in policy
+        policy = policy.replace(old, new)
+    with loads(policy) as candidate, TraceView(path, segments_of(path)) as view:
+        archive = Archive(view)
+        (made,) = replay(view.records(Filter(kind="decision")), Candidate(candidate, archive))
+        archive.close()
+    return made
+
+
+RULES = "rule small: allow refund if"
+CHANGES = {
+    "nothing": ("allow -> allow", []),
+    "a field that is gone": ("allow -> allow", [(", note: String?", "")]),
+    "a field with a default that is read": (
+        "allow -> deny",
+        [
+            ("note: String?", "note: String?, flagged: Bool = true"),
+            (RULES, "rule flagged: deny refund if customer.flagged\n" + RULES),
+        ],
+    ),
+    "an optional field that is read": (
+        "allow -> deny",
+        [
+            ("note: String?", "note: String?, age: Int?"),
+            (RULES, "rule young: deny refund if customer.age is missing\n" + RULES),
+        ],
+    ),
+    "a group that the action is in now": (
+        "allow -> deny",
+        [
+            (
+                RULES,
+                "action group money = refund\nrule much: deny money if money.amount > 10.00\n"
+                + RULES,
+            )
+        ],
+    ),
+    "items that nobody read before": (
+        "allow -> deny",
+        [(RULES, "rule many: deny refund if order.items(pieces: N) and N > 5\n" + RULES)],
+    ),
+    "a range that leaves the amount out": (
+        "allow -> deny",
+        [("amount: Decimal(2)", "amount: Decimal(2) in 0.00 .. 15.00")],
+    ),
+    "a member that is gone": ("allow -> deny", [("{ free, pro }", "{ free }")]),
+    "an Int where a Decimal was": (
+        "allow -> deny",
+        [("amount: Decimal(2)", "amount: Int"), ("50.00", "50"), ("10.00", "10")],
+    ),
+    "a source that is not trusted enough": (
+        "allow -> allow",
+        [("fact customer {", "fact customer from system {")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_recorded_requests_meet_new_declarations(path: Path, name: str) -> None:
+    """A candidate sees of a recorded request what it would see of that request if it came now."""
+    transition, changes = CHANGES[name]
+    made = decided(path, *changes)
+    assert (made.problem, made.transition) == ("", transition)
+
+
+def test_what_a_candidate_would_refuse_is_told_with_the_place(path: Path) -> None:
+    """A value that new declarations do not take is a denial with the path of the value."""
+    made = decided(path, ("amount: Decimal(2)", "amount: Decimal(2) in 0.00 .. 15.00"))
+    assert made.now is not None
+    (problem,) = made.now["decision"]["rejection"]["problems"]
+    assert (problem["path"], problem["received"]) == ("refund.amount", '"20.00"')
+
+
+LACKING = {
+    "shop.customer.age was not recorded": [
+        ("note: String?", "note: String?, age: Int"),
+        (RULES, "rule young: deny refund if customer.age < 18\n" + RULES),
+    ],
+    "the fact shop.agent was not recorded": [
+        (RULES, 'fact agent { id: String }\nrule bots: deny refund if agent.id == "b"\n' + RULES),
+    ],
+    "the fact shop.reported was not recorded": [
+        (
+            RULES,
+            "facts reported { id: String }\nrule told: deny refund if reported(id: customer.id)\n"
+            + RULES,
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("problem", LACKING)
+def test_what_was_not_recorded_is_not_guessed(path: Path, problem: str) -> None:
+    """A fact or a field that a candidate reads, and nobody was asked for, is named."""
+    assert decided(path, *LACKING[problem]).problem == problem
+
+
+class Ids(HTMLParser):
+    """What a page refers to, and what it holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets: set[str] = set()
+        self.ids: set[str] = set()
+        self.outside: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        self.ids.add(given.get("id") or "")
+        target = given.get("href") or ""
+        self.targets |= {target[1:]} if target.startswith("#") else set()
+        self.outside += [
+            v for k in ("src", "href") if (v := given.get(k)) and not v.startswith("#")
+        ]
+        self.outside += [tag] if tag in ("script", "link", "iframe") else []
+
+
+def test_the_report_is_written_for_people_and_programs(path: Path, run: Run) -> None:  # noqa: F811
+    """Terminal, JSON and a page that needs nothing else tell the same changes, each with a way to ask why."""
+    Path("next.policy").write_text(LIVE.replace("50.00", "5.00"))
+    id_ = run("trace", "list", "--store", str(path)).stdout.split()[0]
+    asked = ("replay", "--store", str(path), "--with", "next.policy")
+    text = run(*asked).stdout
+    for part in (
+        "1 different",
+        "allow -> deny",
+        "rules that decide no more",
+        "shop.small",
+        "bot-7",
+    ):
+        assert part in text
+    form = json.loads(run(*asked, "--json", "--html", "report.html").stdout)
+    (example,) = form["examples"]
+    assert (example["id"], example["then"]["rules"], example["now"]["outcome"]) == (
+        id_,
+        ["shop.small"],
+        "deny",
+    )
+    for side in ("then", "now"):
+        command = example["why"][side].split()[1:]
+        assert run(*command).stdout.startswith("allow refund" if side == "then" else "deny refund")
+    page = Path("report.html").read_text("utf-8")
+    found = Ids()
+    found.feed(page)
+    assert found.targets == {id_} <= found.ids
+    assert found.outside == []
+    assert "20.00 is small" in page
+    assert page.count("<svg") == 2
+    assert run(*asked[:3], "--html", "x.html").exit_code == 2
+    assert run(*asked, id_, "--resume", "x").exit_code == 2
+
+
+def test_both_sides_of_a_difference_are_shown(path: Path, run: Run) -> None:  # noqa: F811
+    """A decision that does not come out as it was recorded is shown part by part, recorded and now."""
+    with TraceStore.open(path) as store:
+        (record,) = store.records(Filter(kind="decision"))
+        body = record.body
+        body["decision"]["determining"] = ["shop.other"]
+        id_ = store.write("decision", body)
+    answer = run("replay", "--store", str(path))
+    assert answer.exit_code == 1
+    assert answer.stdout.splitlines()[:4] == [
+        f"{id_}  allow -> allow",
+        "  decision.determining",
+        '    - ["shop.other"]',
+        '    + ["shop.small"]',
+    ]
+    form = json.loads(run("replay", id_, "--store", str(path), "--json").stdout)
+    (found,) = form["differences"]
+    assert found["differences"] == [
+        {"at": "decision.determining", "recorded": ["shop.other"], "now": ["shop.small"]}
+    ]
