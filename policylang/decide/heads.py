@@ -28,18 +28,29 @@ Fired: TypeAlias = Iterable[tuple[Rule, Sequence[Firing]]]
 def requirement(
     rule: Rule, head: RequireApproval, firing: Firing, granted: Approvals
 ) -> Requirement:
-    """The approval that one firing requires, and whether it is granted."""
+    """The approval that one firing requires, and whether it is granted.
+
+    `count: 2` among its other arguments asks for the approvals of two, told apart by their `id`.
+    """
     by = _value(rule, head.by, firing)
     within = None if head.within is None else _value(rule, head.within, firing)
     if not isinstance(within, dt.timedelta | None):
         raise InternalError(f"`{rule.name}` requires an approval within what is no duration")
+    others = _arguments(rule, head.others, firing)
     return Requirement(
         rule=rule.name,
         by=by,
         within=within,
-        others=_arguments(rule, head.others, firing),
-        granted=granted.holds(by, within),
+        others=others,
+        granted=granted.holds(by, within, wanted(others)),
     )
+
+
+def wanted(others: Sequence[tuple[str, Value]]) -> int:
+    """How many approvals a requirement asks for: its `count`, where that is a positive number, else one."""
+    count = dict(others).get("count")
+    is_number = isinstance(count, int) and not isinstance(count, bool)
+    return max(count, 1) if is_number and isinstance(count, int) else 1
 
 
 class Approvals:
@@ -48,18 +59,20 @@ class Approvals:
     def __init__(self, facts: FactSet, schema: Schema) -> None:
         rows = facts.of(APPROVALS)
         self._now = facts.now
-        self._given: list[tuple[Any, Any]] = []
+        self._given: list[tuple[Any, Any, Any]] = []
         if rows:
             relation = schema.relations[APPROVALS]
-            by, time = relation.position("by"), relation.position("time")
-            self._given = [(row.values[by], row.values[time]) for row in rows]
+            by, id_, time = map(relation.position, ("by", "id", "time"))
+            self._given = [(row.values[by], row.values[id_], row.values[time]) for row in rows]
 
-    def holds(self, by: Value, within: dt.timedelta | None) -> bool:
-        """Whether someone in the role `by` approved, not after now and at most `within` before it."""
-        return any(
-            role == by and time <= self._now and (within is None or self._now - time <= within)
-            for role, time in self._given
-        )
+    def holds(self, by: Value, within: dt.timedelta | None, count: int = 1) -> bool:
+        """Whether as many in the role `by` approved, not after now and at most `within` before it."""
+        found = {
+            id_
+            for role, id_, time in self._given
+            if role == by and time <= self._now and (within is None or self._now - time <= within)
+        }
+        return len(found) >= count
 
 
 def obligations(fired: Fired) -> tuple[Obligation, ...]:

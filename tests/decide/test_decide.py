@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 
+from policylang.bundle.loading import loads
 from policylang.decide.decide import Authorizer, decide, refuse
 from policylang.decide.decision import (
     Assignment,
@@ -489,3 +490,17 @@ def test_the_decision_names_its_program() -> None:
     for decision in (decided(REFUNDS, request()), refuse(REFUNDS, rejection)):
         assert decision.program == REFUNDS.digest
         assert decision.modules == REFUNDS.modules
+
+
+@pytest.mark.parametrize(
+    ("ids", "outcome"),
+    [(("a",), "needs_approval"), (("a", "a"), "needs_approval"), (("a", "b"), "allow")],
+)
+def test_as_many_approvals_are_needed_as_are_counted(ids: tuple[str, ...], outcome: str) -> None:
+    """`count: 2` asks for two approvals of the role with different identities."""
+    bundle = loads(
+        'module shop action pay rule two: require approval(by: "manager", count: 2) for pay'
+    )
+    given = [{"by": "manager", "id": id_, "time": "2026-11-22T09:00:00Z"} for id_ in ids]
+    request = {"action": "pay", "now": "2026-11-22T10:00:00Z", "approvals": given}
+    assert bundle.decide(request).outcome.value == outcome
