@@ -10,14 +10,18 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from policylang.bundle.bundle import Bundle, remade
+from policylang.bundle.case import Case
 from policylang.bundle.evaluators import EvaluatorName
 from policylang.bundle.loading import DEFAULT_LIMITS, standard_module
+from policylang.decide.decide import Authorizer, refuse
 from policylang.diagnostics import Diagnostic, Source, has_errors
 from policylang.errors import PolicyInvalid
 from policylang.evaluate.firings import Limits
 from policylang.facts.border import utc_now
+from policylang.facts.factset import FactSet
 from policylang.facts.plans import Clock
 from policylang.facts.reference import ReferenceData, ReferenceRelation
+from policylang.facts.rejection import Rejection
 from policylang.facts.schema import Schema
 from policylang.rollout.versions import Version, rows_of
 from policylang.semantics.checker import check
@@ -28,6 +32,26 @@ from policylang.trace.programs import reference_again
 from policylang.trace.state import State
 
 _MOST_PARSED: Final = 1_000
+
+
+class Composed:
+    """A composed bundle that also decides facts which were validated already. Thread-safe."""
+
+    def __init__(self, bundle: Bundle, limits: Limits) -> None:
+        self.bundle = bundle
+        self.program = bundle.program
+        self.rows = bundle.reference.rows
+        self.digests = bundle.reference.digests
+        self._authorizer = Authorizer(self.program, self.rows)
+        self._limits = limits
+
+    def case(self, facts: FactSet | Rejection) -> Case:
+        """The decision about validated facts, or about a request that the border refused."""
+        if isinstance(facts, Rejection):
+            return Case(self.program, refuse(self.program, facts), None, self.rows)
+        evaluator = self.bundle.evaluator
+        decision = self._authorizer.decide(facts, evaluator.evaluate(facts, self._limits))
+        return Case(self.program, decision, facts, self.rows, evaluator.name)
 
 
 class Composer:
@@ -49,15 +73,22 @@ class Composer:
         self._held: dict[tuple[str, str], ReferenceRelation] = {}
         self._lock = threading.Lock()
 
-    def compose(self, versions: Iterable[Version]) -> Bundle:
+    @property
+    def clock(self) -> Clock:
+        """What gives `now` where a request leaves it out."""
+        return self._clock
+
+    def compose(self, versions: Iterable[Version]) -> Composed:
         """The bundle of these versions, one of each module.
 
-        Raises `PolicyInvalid` where they do not make a program together.
+        Raises `PolicyInvalid` where they do not make a program together, `NotReplayableError` where the rows of
+        their reference data are not what was published.
         """
         chosen = sorted(versions, key=lambda version: version.module)
         program = self.program(chosen)
         reference = ReferenceData(dict(self._reference(chosen, program.schema)))
-        return remade(program, reference, self._evaluator, self._limits, self._clock)
+        bundle = remade(program, reference, self._evaluator, self._limits, self._clock)
+        return Composed(bundle, self._limits)
 
     def program(self, versions: Iterable[Version]) -> Program:
         """The program of these versions. Raises `PolicyInvalid` with everything that is wrong with them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from policylang.bundle.bundle import Bundle, Request
@@ -15,9 +15,9 @@ from policylang.semantics.program import Program
 class Sliced:
     """Where a request fell in the rollout of one module.
 
-    `bucket` is from 0 to 9999, by the key `by` under the salt with the identity `salt` and the algorithm of that
-    version; it is None where the request has no such key. `inside` says whether the canary decided for it, and
-    `error` what went wrong where the active version decided in the place of a canary that failed.
+    `bucket` is from 0 to 9999, by `salt` and the hash of that version of the algorithm; it is None where the request
+    has no key. `inside` says whether the request is in the slice of the canary, `fell_back` why the active version
+    decided it all the same.
     """
 
     module: str
@@ -27,12 +27,12 @@ class Sliced:
     algorithm: int
     bucket: int | None
     inside: bool
-    error: str = ""
+    fell_back: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The form of traces; what is not there is left out."""
         bucket = {} if self.bucket is None else {"bucket": self.bucket}
-        error = {"error": self.error} if self.error else {}
+        fell_back = {"fell_back": self.fell_back} if self.fell_back else {}
         return {
             "module": self.module,
             "version": self.version,
@@ -41,7 +41,7 @@ class Sliced:
             "algorithm": self.algorithm,
             **bucket,
             "inside": self.inside,
-            **error,
+            **fell_back,
         }
 
 
@@ -57,6 +57,8 @@ class Decided:
     stage: str = "active"
     bucket: int | None = None
     rollouts: tuple[Sliced, ...] = ()
+    pending: object = field(default=None, compare=False, repr=False)
+    """What the decider that made this needs to settle it."""
 
 
 class Decider(Protocol):

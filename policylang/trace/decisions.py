@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +17,16 @@ LONGEST_AGENT = 200
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is known of a decision beside its request: who asked, under which stage, how long it took."""
+    """What is known of a decision beside its request: who asked, under which stage, how long it took.
+
+    `rollouts` says, in the form of records, where the request fell in each rollout that concerns it.
+    """
 
     agent: str | None = None
     stage: str = "active"
     bucket: int | None = None
     duration: dt.timedelta | None = None
+    rollouts: Sequence[Mapping[str, Any]] = ()
 
 
 def decision_body(case: Case, around: Circumstances) -> dict[str, Any]:
@@ -41,6 +46,8 @@ def decision_body(case: Case, around: Circumstances) -> dict[str, Any]:
         body["agent"] = _clean(around.agent[:LONGEST_AGENT])
     if around.bucket is not None:
         body["bucket"] = around.bucket
+    if around.rollouts:
+        body["rollouts"] = [dict(sliced) for sliced in around.rollouts]
     if around.duration is not None:
         body["microseconds"] = around.duration // dt.timedelta(microseconds=1)
     if case.evaluator:

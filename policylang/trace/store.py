@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeAlias
@@ -106,13 +106,14 @@ class TraceStore(StoreReading):
         stage: str = "active",
         bucket: int | None = None,
         duration: dt.timedelta | None = None,
+        rollouts: Sequence[Mapping[str, Any]] = (),
     ) -> str:
         """Record a decision with everything it was decided on, and return its identity.
 
-        What it needs to be decided again (the program, reference data) is recorded before it. Raises
+        `rollouts` says where the request fell in the rollouts that concern it. What it needs to be decided again (the program, reference data) is recorded before it. Raises
         `TraceUnavailableError` where it cannot be recorded and the store fails closed: the action must not run.
         """
-        around = Circumstances(agent, stage, bucket, duration)
+        around = Circumstances(agent, stage, bucket, duration, rollouts)
         return self._acknowledged(lambda: self._decision(case, around))
 
     def outcome(
@@ -135,6 +136,17 @@ class TraceStore(StoreReading):
     def write(self, kind: str, body: dict[str, Any]) -> str:
         """Record something else about decisions, such as an outcome; see `record` for what may be raised."""
         return self._acknowledged(lambda: self._writer.write(kind, body))
+
+    def write_all(self, kind: str, bodies: Sequence[Mapping[str, Any]]) -> None:
+        """Record several things of one kind with one sync. Raises `TraceUnavailableError` where they cannot be."""
+        self._writer.write_all(kind, bodies)
+
+    def keep(self, case: Case) -> None:
+        """Record what a case needs to be decided again, and not the case: its program and reference data.
+
+        For candidates, whose answers are no decisions. Raises `TraceUnavailableError` where they cannot be.
+        """
+        self._needed(case)
 
     def fold(self, *, wait: float = 10.0) -> Folded:
         """Move what this process recorded, and the segments of others that are done, into the DuckDB file.
@@ -176,11 +188,14 @@ class TraceStore(StoreReading):
         self._writer.write(kind, body, id_)
 
     def _decision(self, case: Case, around: Circumstances) -> Record:
+        self._needed(case)
+        return self._writer.write("decision", decision_body(case, around))
+
+    def _needed(self, case: Case) -> None:
         self._once(case.program.digest, "program", lambda: program_body(case.program))
         if case.facts is not None:
             for relation, digest in case.facts.reference.items():
                 self._reference(case, relation, digest)
-        return self._writer.write("decision", decision_body(case, around))
 
     def _reference(self, case: Case, relation: str, digest: str) -> None:
         rows = case.reference.get(relation, ())
