@@ -40,6 +40,8 @@ class AnswerKind(enum.Enum):
 
     STOPPED = "stopped"
     """The kill switch is on for the agent, the action or all."""
+    APPROVAL_PENDING = "approval_pending"
+    """A person was asked and has not answered yet."""
     APPROVAL_REFUSED = "approval_refused"
     """A person refused the approval. This call can never run."""
     APPROVAL_EXPIRED = "approval_expired"
@@ -69,6 +71,8 @@ class When(enum.Enum):
     """Once the facts that are missing are there."""
     APPROVED = "approved"
     """Once a person has granted the approval."""
+    ANEW = "anew"
+    """Without the approval that does not serve: the call is then decided afresh."""
     LATER = "later"
     """At the time given or, where none is, a little later."""
 

@@ -78,7 +78,8 @@ def bounds_of(case: Case) -> tuple[Bound, ...]:
         found = list(_missed(case))
     else:
         found = list(_held(case))
-    return tuple(dict.fromkeys(found))[:MOST_BOUNDS]
+    once = [bound for i, bound in enumerate(found) if bound not in found[:i]]
+    return tuple(once[:MOST_BOUNDS])
 
 
 # --- of rules that fired --------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import logging
 from collections.abc import Iterator
 from typing import Final
 
@@ -22,6 +24,8 @@ from policylang.gate.answer import (
 from policylang.gate.answer_allowed import instead_of, later
 from policylang.gate.answer_bounds import bounds_of
 from policylang.semantics.program import Program
+
+_log = logging.getLogger("policylang.gate")
 
 _BY_MACHINE: Final = frozenset(
     {FailureKind.TIME_LIMIT.value, FailureKind.MEMORY_LIMIT.value, FailureKind.EVALUATOR.value}
@@ -54,9 +58,21 @@ def answer_of(case: Case, decision_id: str = "", ticket: str | None = None) -> A
     outcome = _outcome(decision)
     if outcome is AnswerOutcome.ALLOW:
         return _told(case, outcome, decision_id, ticket, None)
-    bounds, instead = bounds_of(case), instead_of(case)
-    retry = _retry(case, outcome, instead)
+    bounds, instead, moment = _details(case)
+    retry = _retry(case, outcome, instead, moment)
     return _told(case, outcome, decision_id, ticket, retry, bounds, instead)
+
+
+def _details(
+    case: Case,
+) -> tuple[tuple[Bound, ...], tuple[Instead, ...], dt.datetime | None]:
+    """What is told beside a refusal. What cannot be found out is left out: the refusal stands without it."""
+    try:
+        moment = later(case) if case.decision.outcome is Outcome.DENY else None
+        return bounds_of(case), instead_of(case), moment
+    except Exception:  # noqa: BLE001 - nothing about the telling may change what was decided
+        _log.exception("an answer goes without bounds")
+        return (), (), None
 
 
 def _told(
@@ -121,7 +137,9 @@ _REFUSALS: Final = {
 }
 
 
-def _retry(case: Case, outcome: AnswerOutcome, instead: tuple[Instead, ...]) -> Retry:
+def _retry(
+    case: Case, outcome: AnswerOutcome, instead: tuple[Instead, ...], moment: dt.datetime | None
+) -> Retry:
     decision = case.decision
     if decision.rejection is not None:
         return Retry(_REJECTED[decision.rejection.kind])
@@ -130,7 +148,6 @@ def _retry(case: Case, outcome: AnswerOutcome, instead: tuple[Instead, ...]) -> 
     if decision.failure is not None:
         later_on = decision.failure.code in _BY_MACHINE
         return Retry(When.LATER if later_on else When.NEVER)
-    moment = later(case) if decision.outcome is Outcome.DENY else None
     if moment is not None:
         return Retry(When.LATER, moment)
     return Retry(When.CHANGED if instead else When.NEVER)

@@ -81,6 +81,8 @@ def _advice(answer: Answer) -> str:
             ticket = "" if answer.ticket is None else f" under {answer.ticket}"
             less = f" Without one it would be possible with {instead}." if instead else ""
             return f"An approval{_by(answer)} is asked for{ticket}. Do not call it again until it is granted.{less}"
+        case When.ANEW:
+            return "The approval does not serve for this call. It can be asked for anew."
         case When.LATER:
             if retry.after is None:
                 return "It may be tried once more in a while."
