@@ -35,6 +35,7 @@ class Incident:
     """A request that two evaluators answered differently: what decided live, and what the second one says."""
 
     at: dt.datetime
+    program: Program
     facts: FactSet
     live: Evaluation
     live_by: str
@@ -86,7 +87,7 @@ class Verify:
         """What verifies the decisions of an evaluator: None where none are sampled, or clingo decides anyway."""
         if self.rate == 0.0 or not isinstance(live, PlanEvaluator):
             return None
-        return Verifier(self, choose(program, reference, "asp"), live.name, limits)
+        return Verifier(self, program, choose(program, reference, "asp"), live.name, limits)
 
 
 NOT_VERIFIED: Final = Verify()
@@ -98,7 +99,10 @@ class Verifier:
     The callback of `verify` is called in that thread, once for each difference.
     """
 
-    def __init__(self, verify: Verify, again: Evaluator, live_by: str, limits: Limits) -> None:
+    def __init__(
+        self, verify: Verify, program: Program, again: Evaluator, live_by: str, limits: Limits
+    ) -> None:
+        self._program = program
         self._below = int(verify.rate * (1 << 64))
         self._on_incident = verify.on_incident
         self._again = again
@@ -180,7 +184,13 @@ class Verifier:
 
     def _differs(self, facts: FactSet, live: Evaluation, again: Evaluation) -> None:
         incident = Incident(
-            dt.datetime.now(dt.UTC), facts, live, self._live_by, again, self._again.name
+            at=dt.datetime.now(dt.UTC),
+            program=self._program,
+            facts=facts,
+            live=live,
+            live_by=self._live_by,
+            again=again,
+            again_by=self._again.name,
         )
         with self._lock:
             self._incidents.append(incident)

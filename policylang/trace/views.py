@@ -13,6 +13,12 @@ import duckdb
 
 _MASKED: Final = "CASE WHEN c.secret THEN '(secret)' ELSE {value} END"
 
+_EVENTS: Final = """
+    SELECT kind, id, min("at") AS recorded_at, any_value(text)->'$.body' AS body
+    FROM base.records WHERE kind NOT IN ('decision', 'program', 'reference', 'outcome', 'checkpoint')
+    GROUP BY kind, id"""
+"""Records that are no decisions. What came from the state may be there again after a kill, under its identity."""
+
 VIEWS: Final = {
     "decisions": """
         SELECT id, decided_at, requested_at, action, agent, outcome, stage, bucket, rules, overridden,
@@ -39,6 +45,35 @@ VIEWS: Final = {
         FROM base.modules GROUP BY program, module""",
     "outcomes": """
         SELECT id, decision, recorded_at, status, action, arguments, detail FROM base.outcomes""",
+    "approvals": """
+        SELECT id, recorded_at, body->>'$.ticket' AS ticket, body->>'$.event' AS event,
+            body->>'$.decision' AS decision, body->>'$.action' AS action, body->>'$.agent' AS agent,
+            body->>'$.subject' AS subject, body->>'$.person' AS person, body->>'$.role' AS role,
+            CAST(body->>'$.granted' AS BOOLEAN) AS granted, body->>'$.note' AS note,
+            body->>'$.used_by' AS used_by, body
+        FROM base.events WHERE kind = 'approval'""",
+    "stops": """
+        SELECT id, recorded_at, body->>'$.event' AS event, body->>'$.scope' AS scope, body->>'$.by' AS by,
+            body->>'$.why' AS why, body
+        FROM base.events WHERE kind = 'stop'""",
+    "rollouts": """
+        SELECT id, recorded_at, body->>'$.module' AS module, body->>'$.version' AS version,
+            body->>'$.rollout' AS rollout, body->>'$.step' AS step, body->>'$.before' AS stage_before,
+            body->>'$.after' AS stage_after, body->>'$.by' AS by, body->>'$.why' AS why,
+            coalesce(CAST(body->>'$.automatic' AS BOOLEAN), false) AS automatic, body
+        FROM base.events WHERE kind = 'rollout'""",
+    "comparisons": """
+        SELECT id, recorded_at, body->>'$.decision' AS decision, body->>'$.action' AS action,
+            body->>'$.agent' AS agent, body->>'$.module' AS module, body->>'$.version' AS version,
+            body->>'$.rollout' AS rollout, body->>'$.role' AS role, body->>'$.live.outcome' AS live_outcome,
+            body->>'$.candidate.outcome' AS candidate_outcome, body->>'$.direction' AS direction, body
+        FROM base.events WHERE kind = 'comparison'""",
+    "incidents": """
+        SELECT id, recorded_at, CAST(body->>'$.found_at' AS TIMESTAMP) AS found_at, body->>'$.program' AS program,
+            body->>'$.action' AS action, body->>'$.live.by' AS live_by, body->>'$.again.by' AS again_by,
+            coalesce(body->>'$.live.failure.code', body->>'$.again.failure.code') AS failure, body
+        FROM base.events WHERE kind = 'incident'""",
+    "events": "SELECT id, recorded_at, kind, body FROM base.events",
     "rule_stats": """
         WITH known AS (SELECT DISTINCT program, rule FROM base.rules),
         fired AS (SELECT d.program, f.rule, count(DISTINCT f.decision) AS fired, max(d.decided_at) AS last
@@ -71,6 +106,7 @@ _SQL_TYPES: Final = {
 
 def create_views(database: duckdb.DuckDBPyConnection) -> None:
     """Make the public views in the schema `main` of this database, over the tables in its schema `base`."""
+    database.execute(f"CREATE OR REPLACE VIEW base.events AS {_EVENTS}")
     for name, query in VIEWS.items():
         database.execute(f"CREATE OR REPLACE VIEW main.{name} AS {query}")
 
