@@ -9,7 +9,7 @@ Every problem is a diagnostic; none stops at the first. A program is given where
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policylang.diagnostics import Diagnostic, Label, has_errors, in_source_order
 from policylang.errors import InternalError
@@ -22,15 +22,17 @@ from policylang.semantics.imports import check_imports
 from policylang.semantics.lints import run_lints
 from policylang.semantics.lints.bundle import LintedBundle
 from policylang.semantics.lowering.limits import lower_limit
+from policylang.semantics.lowering.rollouts import lower_rollout
 from policylang.semantics.lowering.scenarios import Scenarios
 from policylang.semantics.lowering.statements import Lowering
 from policylang.semantics.names import ModuleNames, collect_names
 from policylang.semantics.overrides import check_overrides
-from policylang.semantics.program import Program, Rule
+from policylang.semantics.program import Program, Rollout, Rule
 from policylang.semantics.relations import declare_relations
 from policylang.semantics.safety import circular
 from policylang.semantics.scenario import Scenario
 from policylang.semantics.strata import stratify
+from policylang.semantics.targeting import with_targets
 from policylang.semantics.world import World
 from policylang.syntax import tree
 
@@ -94,7 +96,8 @@ def check(
     declare_relations(world, domains, params or {})
     definitions = lower_definitions(world, domains)
     rules = list(_lowered(world, domains, definitions))
-    program = _program(world, distinct, definitions, rules)
+    rollouts = _rollouts(world, domains)
+    program = _program(world, distinct, definitions, rules, rollouts)
     scenarios = tuple(
         scenario
         for module in names.modules.values()
@@ -105,7 +108,7 @@ def check(
         _nothing_is_dropped(world, program)
     if is_whole and lints:
         given = frozenset(m.header.name.text for m in modules if m.header is not None)
-        problems.extend(run_lints(LintedBundle(world, program, given)))
+        problems.extend(run_lints(LintedBundle(world, with_targets(program), given)))
     found = in_source_order(problems)
     return CheckResult(program if is_whole else None, found, distinct, scenarios)
 
@@ -121,6 +124,29 @@ def _nothing_is_dropped(world: World, program: Program) -> None:
             for number in range(1, len(clauses) + 1):
                 if f"{module.name}.{name}/{number}" not in named:
                     raise InternalError(f"a clause of {module.name}.{name} was dropped")
+        said = sum(isinstance(s, _OF_ROLLOUTS) for s in module.module.statements)
+        if said != _kept(program.rollouts.get(module.name)):
+            raise InternalError(f"a statement about the rollout of {module.name} was dropped")
+
+
+_OF_ROLLOUTS = (tree.RolloutStatement, tree.CanaryStatement, tree.CriteriaStatement)
+
+
+def _kept(rollout: Rollout | None) -> int:
+    """How many statements are in what a module says about its rollout."""
+    if rollout is None:
+        return 0
+    single = (rollout.key, rollout.canary)
+    return sum(one is not None for one in single) + len(rollout.promote) + len(rollout.rollback)
+
+
+def _rollouts(world: World, domains: Domains) -> dict[str, Rollout]:
+    """What the modules say about their rollouts, by module; those that say nothing are left out."""
+    found = (
+        (module.name, lower_rollout(Lowering(world, domains, module)))
+        for module in world.names.modules.values()
+    )
+    return {name: rollout for name, rollout in found if rollout is not None}
 
 
 def _distinct(
@@ -195,11 +221,14 @@ def _program(
     modules: Sequence[tree.Module],
     definitions: Definitions,
     rules: Sequence[Rule],
+    rollouts: Mapping[str, Rollout],
 ) -> Program:
-    for rule in rules:
+    canaries = tuple(r.canary for r in rollouts.values() if r.canary is not None)
+    for rule in (*rules, *canaries):
         world.problems.extend(circular(rule))
     check_overrides(rules, world.problems)
-    predicates, layered = stratify(definitions.predicates, rules, world.problems)
+    predicates, both = stratify(definitions.predicates, (*rules, *canaries), world.problems)
+    layered, targets = both[: len(rules)], {rule.name: rule for rule in both[len(rules) :]}
     infos = tuple(module_info(module) for module in modules)
     schema = Schema(
         relations=world.relations,
@@ -215,4 +244,8 @@ def _program(
         tables=world.tables,
         groups=world.groups,
         digest=program_digest(infos, world.params),
+        rollouts={
+            name: replace(r, canary=targets[r.canary.name]) if r.canary is not None else r
+            for name, r in rollouts.items()
+        },
     )

@@ -194,6 +194,30 @@ NAMED_ARGUMENT = declare(
     label="given by name",
 )
 
+# --- rollouts --------------------------------------------------------------------------------------
+
+BAD_ROLLOUT_KEY = declare(
+    "PL0326",
+    "key that slices nothing",
+    "{problem}",
+    label="{label}",
+    hint="write a field of an action or of a single fact, such as `rollout by refund.customer_id`",
+)
+REPEATED_ROLLOUT = declare(
+    "PL0327", "said twice of one rollout", "`{what}` is said twice", label="said again here"
+)
+UNKNOWN_MEASURE = declare(
+    "PL0328", "unknown measure", "`{name}` is no measure of a rollout", label="not counted"
+)
+BAD_CRITERION = declare("PL0329", "criterion that cannot be checked", "{problem}")
+BAD_STAGE = declare(
+    "PL0330",
+    "criteria of a stage that has none",
+    "there are no criteria of `{stage}`",
+    label="not a stage of a rollout",
+    hint="criteria are of `shadow` or of `canary`",
+)
+
 # --- safety, strata, missing values, overrides -----------------------------------------------------
 
 UNBOUND_VARIABLE = declare(

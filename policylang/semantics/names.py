@@ -139,6 +139,8 @@ def _declare(names: ModuleNames, statement: tree.Statement, problems: list[Diagn
     match statement:
         case tree.UseStatement() | tree.TestStatement():
             pass
+        case tree.RolloutStatement() | tree.CanaryStatement() | tree.CriteriaStatement():
+            pass
         case tree.DefineStatement():
             _declare_clause(names, statement, problems)
         case tree.EnumStatement():

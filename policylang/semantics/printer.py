@@ -85,6 +85,7 @@ def print_program(program: Program) -> str:
         _tables(program),
         _definitions(program),
         *(print_rule(program, rule) for rule in program.rules),
+        *(_rollout(program, name) for name in program.rollouts),
     )
     lines = ("\n".join(section) for section in map(list, sections) if section)
     return "\n\n".join(lines) + "\n"
@@ -185,6 +186,18 @@ def print_rule(program: Program, rule: Rule) -> Iterator[str]:
     if rule.message is not None:
         internal = "internal " if rule.message.internal else ""
         yield f"{_INDENT}because {internal}{print_message(rule.message)}"
+
+
+def _rollout(program: Program, module: str) -> Iterator[str]:
+    """What a module says about its rollout."""
+    rollout = program.rollouts[module]
+    key = f" by {rollout.key.relation}.{rollout.key.column}" if rollout.key is not None else ""
+    yield f"rollout of {module}{key}"
+    if rollout.canary is not None:
+        yield f"{_INDENT}canary if, stratum {rollout.canary.stratum}"
+        yield from _body(program, rollout.canary.body, _INDENT * 2)
+    for criteria in (*rollout.promote.values(), *rollout.rollback.values()):
+        yield f"{_INDENT}{criteria.text}"
 
 
 def print_lines(program: Program, rule: Rule) -> Iterator[str]:

@@ -34,9 +34,10 @@ from typing import ClassVar, Final, TypeAlias
 
 from policylang.diagnostics import Source as SourceText
 from policylang.diagnostics import Span
-from policylang.facts.schema import RelationKind, Schema, Source
+from policylang.facts.schema import PathRead, RelationKind, Schema, Source
 from policylang.facts.types import Type
 from policylang.facts.values import Missing, Value
+from policylang.semantics.criteria import Criteria
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,12 +416,28 @@ class ModuleInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Rollout:
+    """What a module says about its own rollout. None of it takes part in a decision.
+
+    `key` is the field by which requests fall into a slice (`rollout by`); a request without it is in none.
+    `canary` is the condition of `canary if` as a rule that fires where it holds: `policylang.semantics.targeting`
+    makes a program of it. `promote` and `rollback` are the criteria by stage, `shadow` and `canary`.
+    """
+
+    key: PathRead | None = None
+    canary: Rule | None = None
+    promote: Mapping[str, Criteria] = field(default_factory=dict)
+    rollback: Mapping[str, Criteria] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """A checked policy: everything an evaluator, a decision and a proof need.
 
     `rules` stand in the order of their modules and of writing. `tables` holds the rows of each TABLE relation.
     `groups` maps a group's qualified name to its member actions (`any` included).
-    `digest` names the program: modules, versions, params and tables (not reference data).
+    `digest` names the program: modules, versions, params and tables (not reference data). `rollouts` holds, by
+    module, what modules say about their own rollout.
     """
 
     modules: tuple[ModuleInfo, ...]
@@ -430,6 +447,7 @@ class Program:
     tables: Mapping[str, tuple[tuple[Value | Missing, ...], ...]]
     groups: Mapping[str, tuple[str, ...]]
     digest: str
+    rollouts: Mapping[str, Rollout] = field(default_factory=dict)
 
     @property
     def actions(self) -> tuple[str, ...]:

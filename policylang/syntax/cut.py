@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from policylang.diagnostics import Diagnostic, Label
 from policylang.syntax import codes
@@ -31,8 +32,14 @@ STARTERS = frozenset(
         "NEVER",
         "FIXTURE",
         "TEST",
+        "ROLLOUT",
+        "CANARY",
+        "PROMOTE",
+        "ROLLBACK",
     ]
 )
+_STARTING_WORDS = {"rollout": "BY", "canary": "IF", "promote": "WHEN", "rollback": "WHEN"}
+"""Names that start a statement where one may start, and the token that then follows them."""
 _UNFINISHED = frozenset(
     [
         "IF",
@@ -74,8 +81,12 @@ _UNFINISHED = frozenset(
         "OBLIGE",
         "GROUP",
         "AT",
+        "QUANTIFIER",
+        "DOTDOT",
     ]
 )
+_AWAITING = frozenset(["ALLOW", "DENY", "FOR", "ON", "DEFINE", "ASSIGN", "COMMA", "DOT"])
+"""Tokens after which a name can be followed by the `if` of the same statement."""
 _CLOSES = {"RPAR": "LPAR", "RBRACE": "LBRACE", "RSQB": "LSQB"}
 _OPENING = frozenset(_CLOSES.values())
 
@@ -98,7 +109,9 @@ class Piece:
 def cut(tokens: Iterable[Token]) -> Iterator[Piece]:
     """The pieces of a file: each starts with a statement's keyword, but for a first that may not."""
     cutter = _Cutter()
-    for token in tokens:
+    for token, following in zip_longest(some := list(tokens), some[1:]):
+        if token.type == "NAME":
+            cutter.raise_word(token, following)
         if cutter.starts_statement(token) and cutter.piece.tokens:
             yield cutter.finish()
         cutter.take(token)
@@ -124,6 +137,25 @@ class _Cutter:
         if token.type == "USE" and self.open and piece[0].type in ("TEST", "FIXTURE"):
             return False
         return _line_between(piece[-1], token) or not (self.open or _unfinished(piece))
+
+    def raise_word(self, token: Token, following: Token | None) -> None:
+        """Make a name that starts a statement the token of that.
+
+        Where a statement can end before it, it does on a new line, where no name goes on with a statement, or
+        with the word after it that belongs there. Elsewhere it takes both, and that the name is not awaited.
+        """
+        wanted = _STARTING_WORDS.get(token.text)
+        if wanted is None:
+            return
+        piece = self.piece.tokens
+        new_line = not piece or _line_between(piece[-1], token)
+        follows = following is not None and following.type == wanted
+        if piece and (self.open or _unfinished(piece)):
+            starts = new_line and follows and piece[-1].type not in _AWAITING
+        else:
+            starts = new_line or follows
+        if starts:
+            token.type = token.text.upper()
 
     def _nameless(self, token: Token) -> bool:
         """Whether this is `rule:` where `rule NAME:` was meant, which reads like a field."""

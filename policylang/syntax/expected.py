@@ -19,6 +19,7 @@ _KINDS = {
     "TIME": "a time",
     "DATETIME": "a timestamp",
     "DURATION": "a duration",
+    "PERCENT": "a percentage",
     "WILDCARD": "`_`",
     "COMPARE": "a comparison",
     "_LAST_COMMA": "`,`",

@@ -30,6 +30,7 @@ from policylang.syntax.tree import (
     IntLiteral,
     Name,
     Node,
+    PercentLiteral,
     StringLiteral,
     TimeLiteral,
 )
@@ -324,6 +325,7 @@ _STAND_INS: dict[str, Callable[[Span], Node]] = {
     "INT": lambda span: IntLiteral(span, 0, span.text),
     "DECIMAL": lambda span: DecimalLiteral(span, Decimal(0), span.text),
     "STRING": lambda span: StringLiteral(span, "", span.text),
+    "PERCENT": lambda span: PercentLiteral(span, Decimal(0), span.text),
     "DATE": lambda span: DateLiteral(span, date.min),
     "TIME": lambda span: TimeLiteral(span, time.min, span.text),
     "DATETIME": lambda span: DateTimeLiteral(span, datetime.min.replace(tzinfo=UTC), span.text),

@@ -20,6 +20,7 @@ from policylang.syntax.tree import (
     IntLiteral,
     Literal,
     Pattern,
+    PercentLiteral,
     StringLiteral,
     TimeLiteral,
 )
@@ -78,6 +79,11 @@ def _int(span: Span, text: str) -> IntLiteral:
 
 def _decimal(span: Span, text: str) -> DecimalLiteral:
     return DecimalLiteral(span, Decimal(_digits(span, text, MOST_DIGITS)), text)
+
+
+def _percent(span: Span, text: str) -> PercentLiteral:
+    share = Decimal(_digits(span, text[:-1], MOST_DIGITS - 2)).scaleb(-2)
+    return PercentLiteral(span, share, text)
 
 
 def _impossible(span: Span, kind: str, problem: str) -> Malformed:
@@ -141,10 +147,11 @@ def _string(span: Span, text: str) -> StringLiteral:
     return StringLiteral(span, value, text)
 
 
-LITERALS: dict[str, Callable[[Span, str], Literal]] = {
+LITERALS: dict[str, Callable[[Span, str], Literal | PercentLiteral]] = {
     "INT": _int,
     "DECIMAL": _decimal,
     "STRING": _string,
+    "PERCENT": _percent,
     "DATE": _date,
     "TIME": _time,
     "DATETIME": _datetime,

@@ -13,7 +13,7 @@ from policylang.syntax.feed import Stuck, acceptable, feed
 from policylang.syntax.grammar import keywords
 from policylang.syntax.problems import Malformed
 from policylang.syntax.tokens import Token
-from policylang.syntax.tree import Name
+from policylang.syntax.tree import Name, PercentLiteral
 
 
 class Place:
@@ -199,6 +199,15 @@ def _foreign_operator(place: Place, token: Token) -> Slip | None:
         return None
     diagnostic = codes.FOREIGN_OPERATOR.at(token.span, found=token.text, meant=text)
     return Slip(diagnostic, place.replaced(_meant(token, terminal, text)))
+
+
+def _percentage(place: Place, token: Token) -> Slip | None:
+    """`2%` where a value stands: a share is a number."""
+    if token.type != "PERCENT" or "DECIMAL" not in place.accepts:
+        return None
+    advice = f"write `{token.node.value:f}`" if isinstance(token.node, PercentLiteral) else ""
+    diagnostic = codes.FOREIGN_MARK.at(token.span, found=token.text, advice=advice)
+    return Slip(diagnostic)
 
 
 def _foreign_mark(place: Place, token: Token) -> Slip | None:
@@ -402,6 +411,7 @@ _KNOWN: tuple[Callable[[Place, Token], Slip | None], ...] = (
     _comma_for_and,
     _misplaced_not,
     _null,
+    _percentage,
     _foreign_mark,
     _else,
     _next_thing_at_margin,

@@ -25,6 +25,7 @@ SAMPLES = {
     "TIME": ["09:30", "09:30:00.250"],
     "DATETIME": ["2026-11-20T09:00:00Z", "2026-11-20T09:00:00.5+01:00"],
     "DURATION": ["4 hours", "1.5 days"],
+    "PERCENT": ["2%", "0.5%"],
     "WILDCARD": ["_"],
     "COMPARE": ["==", "!=", "<", "<=", ">", ">="],
 }
@@ -76,6 +77,13 @@ WRITTEN = {
         'enum Tier normalize trim, lower { free, pro ("p", "P"), }',
         "enum E { `A` }",
     ],
+    "rollout_statement": ["rollout by <path>"],
+    "canary_statement": ["canary if <expression>"],
+    "promote_statement": [
+        "promote when shadow: <criteria>",
+        "promote when canary: a > 3 for 4 days",
+    ],
+    "rollback_statement": ["rollback when canary: <criteria>"],
     "type_statement": ["type Usd = Decimal(2) in .. 5.00", "type T = List[{ a: Int }]"],
 }
 FLAT_SEPARATORS = [" ", " ", " ", " ", "\n", "\n  ", "\n\n\n"]

@@ -6,13 +6,14 @@ raises `policylang.syntax.problems.Malformed`, which the parser turns into diagn
 """
 
 from policylang.syntax.build.expressions import ExpressionRules
+from policylang.syntax.build.rollouts import RolloutRules
 from policylang.syntax.build.rules import RuleRules
 from policylang.syntax.build.statements import StatementRules
 from policylang.syntax.build.tests import TestRules
 from policylang.syntax.build.types import TypeRules
 
 
-class Builder(StatementRules, RuleRules, TestRules, TypeRules, ExpressionRules):
+class Builder(StatementRules, RuleRules, RolloutRules, TestRules, TypeRules, ExpressionRules):
     """What is called for each rule of the grammar that was recognized, `visit_` and the rule's name."""
 
 

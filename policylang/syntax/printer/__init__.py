@@ -31,20 +31,20 @@ def format_source(source: Source) -> str | tuple[Diagnostic, ...]:
 
 def format_module(module: t.Module) -> str:
     """The text of a module that was parsed without errors, which ends with a line end."""
-    text, moved = _printed(module)
-    for _ in range(_MOST_PASSES):
-        if not moved:
-            break
-        # A comment that moved out of a line can leave that line short enough to be joined.
+    text = _printed(module)
+    # A comment that moved out of a line, or to its end, can leave a line short enough to be joined.
+    for _ in range(_MOST_PASSES if module.comments else 0):
         again = parse(Source(module.span.source.name, text)).module
         if again is None:
             raise InternalError("the formatter's output cannot be parsed")
-        text, moved = _printed(again)
+        text, before = _printed(again), text
+        if text == before:
+            break
     return text
 
 
-def _printed(module: t.Module) -> tuple[str, bool]:
-    """The text of a module, and whether a comment was moved out of the middle of a line."""
+def _printed(module: t.Module) -> str:
+    """The text of a module, as its own layout gives it."""
     layout = Layout(module.span.source, module.comments)
     lines: list[Line] = header(module.header) if module.header else []
     before: t.Statement | t.ModuleHeader | None = module.header

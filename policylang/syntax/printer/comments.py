@@ -45,11 +45,8 @@ class _Printed:
         return self.text.endswith(("{", "(", "["))
 
 
-def assemble(module: t.Module, lines: Sequence[Line]) -> tuple[str, bool]:
-    """The text of a module: its lines with its comments where they belong.
-
-    The second value says whether a comment was moved out of the middle of a line.
-    """
+def assemble(module: t.Module, lines: Sequence[Line]) -> str:
+    """The text of a module: its lines with its comments where they belong."""
     source = module.span.source
     slots = [_Slot(line, []) for line in lines]
     rest = _placed(module.comments, slots, source)
@@ -57,8 +54,7 @@ def assemble(module: t.Module, lines: Sequence[Line]) -> tuple[str, bool]:
     printed = [entry for slot in slots for entry in _entries(slot, documents)]
     printed += [_comment(comment, 0, comment.span.start, documents) for comment in rest]
     _space(printed, source)
-    moved = any(c.span.start >= slot.line.start for slot in slots for c in slot.before)
-    return "".join(map(_shown, printed)), moved
+    return "".join(map(_shown, printed))
 
 
 def _shown(entry: _Printed) -> str:

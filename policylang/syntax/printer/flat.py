@@ -131,7 +131,7 @@ def _bare(node: t.Expr) -> str:
             return literal(node)
 
 
-def literal(node: t.Literal | t.Pattern) -> str:
+def literal(node: t.Literal | t.Pattern | t.PercentLiteral) -> str:
     """A literal as it was written."""
     match node:
         case t.BoolLiteral():
@@ -145,6 +145,7 @@ def literal(node: t.Literal | t.Pattern) -> str:
             | t.TimeLiteral()
             | t.DateTimeLiteral()
             | t.DurationLiteral()
+            | t.PercentLiteral()
             | t.Pattern()
         ):
             return node.text

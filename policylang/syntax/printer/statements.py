@@ -12,6 +12,7 @@ from policylang.diagnostics import Span
 from policylang.syntax import tree as t
 from policylang.syntax.printer import flat
 from policylang.syntax.printer.layout import WIDTH, Layout, Line
+from policylang.syntax.printer.rollouts import about_rollout
 from policylang.syntax.printer.tests import fixture, test
 
 
@@ -47,6 +48,8 @@ def statement(layout: Layout, node: t.Statement) -> list[Line]:
             return fixture(layout, node)
         case t.TestStatement():
             return test(layout, node)
+        case t.RolloutStatement() | t.CanaryStatement() | t.CriteriaStatement():
+            return about_rollout(layout, node)
         case _:
             assert_never(node)
 

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from policylang.syntax.tree.base import Name, Node, Path
-from policylang.syntax.tree.literals import Literal
+from policylang.syntax.tree.literals import Literal, PercentLiteral
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -281,6 +281,7 @@ Expr: TypeAlias = (
     | Has
     | Like
     | Pattern
+    | PercentLiteral
     | IsMissing
     | IsPresent
     | IsFrom
@@ -291,7 +292,7 @@ Expr: TypeAlias = (
 )
 """An expression or a condition: the grammar does not tell them apart, the types do.
 
-`Pattern` stands only on the right of `Like`, `PresenceMark` only as the value of a named argument or
+`Pattern` stands only on the right of `Like`, `PercentLiteral` only in criteria of rollouts, `PresenceMark` only as the value of a named argument or
 of an `ExpectValue`, `RecordLiteral` only as a `FieldValue`'s value or in a `ListLiteral`.
 """
 

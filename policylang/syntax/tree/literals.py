@@ -72,6 +72,14 @@ class DurationLiteral(Node):
     text: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PercentLiteral(Node):
+    """`2%` or `0.5%`, in criteria of rollouts: `value` is the share, 0.02 or 0.005; `text` is as written."""
+
+    value: Decimal
+    text: str
+
+
 Number: TypeAlias = IntLiteral | DecimalLiteral
 Literal: TypeAlias = (
     BoolLiteral

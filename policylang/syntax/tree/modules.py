@@ -19,6 +19,11 @@ from policylang.syntax.tree.declarations import (
     UseStatement,
 )
 from policylang.syntax.tree.literals import StringLiteral
+from policylang.syntax.tree.rollouts import (
+    CanaryStatement,
+    CriteriaStatement,
+    RolloutStatement,
+)
 from policylang.syntax.tree.rules import LimitStatement, NeverStatement, RuleStatement
 from policylang.syntax.tree.tests import FixtureStatement, TestStatement
 
@@ -38,6 +43,9 @@ Statement: TypeAlias = (
     | NeverStatement
     | FixtureStatement
     | TestStatement
+    | RolloutStatement
+    | CanaryStatement
+    | CriteriaStatement
 )
 
 
