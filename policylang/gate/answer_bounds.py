@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import Any, Final
 
 from policylang.bundle.case import Case
 from policylang.decide.decision import Outcome, ReasonKind
@@ -21,7 +21,7 @@ from policylang.facts.rejection import Problem, without_positions
 from policylang.facts.schema import RelationKind, Schema
 from policylang.facts.types import BOOL, Domain, Type
 from policylang.facts.values import Missing, Value
-from policylang.gate.answer import Bound
+from policylang.gate.answer import Bound, Instead
 from policylang.semantics.program import (
     Apply,
     Constant,
@@ -80,6 +80,43 @@ def bounds_of(case: Case) -> tuple[Bound, ...]:
         found = list(_held(case))
     once = [bound for i, bound in enumerate(found) if bound not in found[:i]]
     return tuple(once[:MOST_BOUNDS])
+
+
+def agreeing(bounds: tuple[Bound, ...], instead: tuple[Instead, ...]) -> tuple[Bound, ...]:
+    """The bounds without those that lead away from what is proved to get through.
+
+    A rule that asks for an approval from 200.00 to 1000.00 could be left at either end, and only below 200.00 is allowed.
+    """
+    return tuple(
+        bound
+        for bound in bounds
+        if all(each.path != bound.path or _leads_to(bound, each) for each in instead)
+    )
+
+
+def _leads_to(bound: Bound, instead: Instead) -> bool:
+    """Whether the range has values that keep the bound."""
+    limit = _ordered(bound.limit)
+    low, high = (None if end is None else _ordered(end) for end in (instead.low, instead.high))
+    match bound.operator:
+        case "<" if low is not None:
+            return bool(low < limit)
+        case "<=" if low is not None:
+            return bool(low <= limit)
+        case ">" if high is not None:
+            return bool(high > limit)
+        case ">=" if high is not None:
+            return bool(high >= limit)
+        case _:
+            return True
+
+
+def _ordered(form: object) -> Any:
+    """A JSON form as something that compares as the value does: a number, or a date or time as its text."""
+    try:
+        return Decimal(str(form))
+    except InvalidOperation:
+        return str(form)
 
 
 # --- of rules that fired --------------------------------------------------------------------------------

@@ -19,12 +19,15 @@ def answer_to_json(answer: Answer, *, internal: bool = True) -> dict[str, Any]:
 
     Without `internal`, what rules mark as internal is left out: the form for a model, or for whoever shows it on.
     """
+    grounds = [_ground(ground) for ground in answer.grounds if internal or not ground.internal]
+    first = _present(form=FORM, decision=answer.decision_id, action=answer.action)
+    return (
+        first | {"outcome": answer.outcome.value, "grounds": grounds} | _details(answer, internal)
+    )
+
+
+def _details(answer: Answer, internal: bool) -> dict[str, Any]:
     return _present(
-        form=FORM,
-        decision=answer.decision_id,
-        action=answer.action,
-        outcome=answer.outcome.value,
-        grounds=[_ground(ground) for ground in answer.grounds if internal or not ground.internal],
         bounds=[_bound(bound) for bound in answer.bounds if internal or not bound.internal],
         problems=[problem.to_json() for problem in answer.problems],
         more=answer.more or None,

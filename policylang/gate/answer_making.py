@@ -22,7 +22,7 @@ from policylang.gate.answer import (
     When,
 )
 from policylang.gate.answer_allowed import instead_of, later
-from policylang.gate.answer_bounds import bounds_of
+from policylang.gate.answer_bounds import agreeing, bounds_of
 from policylang.semantics.program import Program
 
 _log = logging.getLogger("policylang.gate")
@@ -69,7 +69,8 @@ def _details(
     """What is told beside a refusal. What cannot be found out is left out: the refusal stands without it."""
     try:
         moment = later(case) if case.decision.outcome is Outcome.DENY else None
-        return bounds_of(case), instead_of(case), moment
+        instead = instead_of(case)
+        return agreeing(bounds_of(case), instead), instead, moment
     except Exception:  # noqa: BLE001 - nothing about the telling may change what was decided
         _log.exception("an answer goes without bounds")
         return (), (), None
