@@ -28,7 +28,7 @@ from policylang.bundle.frames import read_frame, write_frame
 from policylang.decide.decision import Decision, Outcome, Reason, ReasonKind
 from policylang.decide.json import decision_to_json
 from policylang.errors import PolicyError
-from policylang.evaluate.firings import NOTHING_SETTLED, Failure, FailureKind, Firing
+from policylang.evaluate.firings import NOTHING_SETTLED, Failure, FailureKind
 from policylang.facts.rejection import RejectionKind
 from policylang.semantics.program import Program
 
@@ -306,6 +306,6 @@ def _without_settled(decision: Decision) -> tuple[Any, ...]:
 _decision_values = attrgetter(*(each.name for each in fields(Decision)))
 copyreg.pickle(Decision, _without_settled)
 # A frozen dataclass with slots is pickled field by field in Python: by its values it takes a fraction of that.
-for _type in (Reason, Firing, AnswerLine):
+for _type in (Reason, AnswerLine):
     _read = attrgetter(*(each.name for each in fields(_type)))
     copyreg.pickle(_type, partial(_reduced, _type, _read))

@@ -14,6 +14,7 @@ from policylang.semantics.program import Program
 from tests.reference.draws import Recorded, Seeded, shrunk
 from tests.reference.evaluator import evaluate
 from tests.reference.generator import Case, case
+from tests.reference.usual import UsualEvaluator
 
 LIMITS = Limits(seconds=60.0)
 TRIES = 1500
@@ -22,6 +23,7 @@ TRIES = 1500
 EVALUATORS: Mapping[str, Callable[[Program, Mapping[str, tuple[Row, ...]]], Evaluator]] = {
     "clingo": AspEvaluator,
     "plan": PlanEvaluator,
+    "plan, usual requests": UsualEvaluator,
 }
 
 
@@ -30,7 +32,7 @@ def differences(given: Case, names: Sequence[str] = tuple(EVALUATORS)) -> Iterat
     expected = [evaluate(given.program, given.reference, facts) for facts in given.requests]
     answers: dict[str, Sequence[Evaluation]] = {}
     for name in names:
-        if name == "plan" and refusal(given.program) is not None:
+        if name.startswith("plan") and refusal(given.program) is not None:
             continue  # What a plan refuses goes to clingo.
         evaluator = EVALUATORS[name](given.program, given.reference)
         try:

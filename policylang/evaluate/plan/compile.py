@@ -121,12 +121,12 @@ class _Compiler:
         for flat in flats:
             body += coder.instances(flat, Place({}), ends)
         body = [*coder.prologue(), *start, *body, *last]
-        self.functions.add(name, (), _documented(rule), body)
+        self.functions.add(name, (), documented(rule), body)
         return name
 
     def _coder(self, rule: Rule, *, repeated: bool, recursive: Collection[str] = ()) -> Coder:
         coder = Coder(self.functions, repeated=repeated, recursive=recursive)
-        coder.used = _usage(rule)
+        coder.used = usage(rule)
         return coder
 
     def _name(self, position: int, rule: Rule) -> str:
@@ -205,23 +205,9 @@ class _Compiler:
         """An atom, its numbers with the digits of the definition's types; `given` are those of the names."""
         types = self.layout.program.predicates[head.predicate].types
         return tree.pair(
-            self._term(term, names, type_, given)
+            atom_term(term, lambda name: tree.name(names[name]), type_, given, self.constants)
             for term, type_ in zip(head.arguments, types, strict=True)
         )
-
-    def _term(
-        self,
-        term: Term,
-        names: Mapping[str, str],
-        type_: Type,
-        given: Mapping[str, set[Type | None]],
-    ) -> ast.expr:
-        if isinstance(term, Constant):
-            value, wanted = term.value, base(type_)
-            if isinstance(wanted, DecimalType) and isinstance(value, int | Decimal):
-                value = shown(value, wanted.scale)
-            return self.constants.of(value)
-        return with_digits(tree.name(names[term.name]), type_, given.get(term.name, set()))
 
     # --- recursion ------------------------------------------------------------------------------------------
 
@@ -281,7 +267,7 @@ class _Compiler:
             ends = self._derived(position, rule, growing)
             body = [s for flat in base for s in coder.instances(flat, Place({}), ends)]
             name = self._name(position, rule)
-            self.functions.add(name, (), _documented(rule), self._with_found(coder, rule, body))
+            self.functions.add(name, (), documented(rule), self._with_found(coder, rule, body))
             self.steps.append(tree.do(tree.call(name, tree.name("w"))))
 
     def _reader(
@@ -292,7 +278,7 @@ class _Compiler:
         body = coder.instances_with(flat, at, "atom", self._derived(position, rule, growing))
         name = self.functions.fresh(self._name(position, rule))
         finished = self._with_found(coder, rule, body)
-        self.functions.add(name, ("atom",), _documented(rule), finished)
+        self.functions.add(name, ("atom",), documented(rule), finished)
         return name
 
     def _with_found(self, coder: Coder, rule: Rule, body: Statements) -> Statements:
@@ -312,7 +298,7 @@ class _Compiler:
             atom = self._atom(head, place.names, binding_types(rule.body, self.layout))
             to = self.constants.named(growing[head.predicate], "growing")
             return [
-                tree.assign("bindings", tree.pair(_bindings(rule, place, self.layout))),
+                tree.assign("bindings", tree.pair(bindings_code(rule, place, self.layout))),
                 tree.when(
                     tree.compare(bindings, ast.NotIn(), tree.name("found")),
                     [
@@ -394,12 +380,28 @@ class _Compiler:
         return tree.call("joined", before, given)
 
 
+def atom_term(
+    term: Term,
+    code: Callable[[str], ast.expr],
+    type_: Type,
+    given: Mapping[str, set[Type | None]],
+    constants: Constants,
+) -> ast.expr:
+    """A term of an atom with the digits of the definition's type; `given` are the types of variables' code."""
+    if isinstance(term, Constant):
+        value, wanted = term.value, base(type_)
+        if isinstance(wanted, DecimalType) and isinstance(value, int | Decimal):
+            value = shown(value, wanted.scale)
+        return constants.of(value)
+    return with_digits(code(term.name), type_, given.get(term.name, set()))
+
+
 def _hit(position: int) -> ast.stmt:
     found = tree.pair([tree.constant(position), tree.name("fired")])
     return tree.do(tree.method(tree.name("hits"), "append", found))
 
 
-def _bindings(rule: Rule, place: Place, layout: Layout) -> list[ast.expr]:
+def bindings_code(rule: Rule, place: Place, layout: Layout) -> list[ast.expr]:
     """The values of a firing, each with the digits of its variable's type."""
     given = binding_types(rule.body, layout)
     return [
@@ -409,12 +411,12 @@ def _bindings(rule: Rule, place: Place, layout: Layout) -> list[ast.expr]:
 
 
 def _found(rule: Rule, place: Place, layout: Layout) -> ast.stmt:
-    return _set_item(tree.name("found"), tree.pair(_bindings(rule, place, layout)))
+    return _set_item(tree.name("found"), tree.pair(bindings_code(rule, place, layout)))
 
 
 def _fired(rule: Rule, place: Place, layout: Layout) -> ast.stmt:
-    bindings = tree.pair(_bindings(rule, place, layout))
-    firing = tree.call("Firing", tree.constant(rule.name), bindings)
+    bindings = tree.pair(bindings_code(rule, place, layout))
+    firing = tree.call("new", tree.name("Firing"), tree.pair([tree.constant(rule.name), bindings]))
     return tree.give(tree.pair([firing]))
 
 
@@ -427,11 +429,12 @@ def _predicate(rule: Rule) -> str:
     return rule.head.predicate
 
 
-def _documented(rule: Rule) -> str:
+def documented(rule: Rule) -> str:
+    """What the code of a rule says of it: the rule as written."""
     return rule.origin.text or rule.name
 
 
-def _usage(rule: Rule) -> Counter[str]:
+def usage(rule: Rule) -> Counter[str]:
     """How often each variable is mentioned: one that is mentioned once need not be kept."""
     used = Counter(body_variables(rule.body))
     used.update(variable.name for variable in rule.variables)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from threading import Lock
@@ -19,13 +20,16 @@ from policylang.evaluate.firings import (
     Firing,
     Firings,
     Limits,
+    Pattern,
     Settled,
+    patterned,
 )
 from policylang.evaluate.interpret import instances
 from policylang.evaluate.model import Model
 from policylang.evaluate.plan.bodies import UnplannableError
 from policylang.evaluate.plan.compile import Compiled, Numbered, compiled, reads_of
 from policylang.evaluate.plan.runtime import Hits
+from policylang.evaluate.plan.straight import Straight, straight
 from policylang.evaluate.plan.world import (
     FAILED,
     RESERVED,
@@ -38,7 +42,7 @@ from policylang.evaluate.plan.world import (
     indexed,
     started,
 )
-from policylang.facts.factset import FactSet, Row
+from policylang.facts.factset import FactSet, Row, Shape
 from policylang.semantics.program import Derive, Program
 from policylang.semantics.slicing import Slice, slice_for
 
@@ -68,6 +72,31 @@ class _Settled:
     failed: frozenset[int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Quick:
+    """What decisions about usual requests of one shape run, and what is known before."""
+
+    straight: Straight
+    patterns: Mapping[Any, Pattern]
+    shared: Settled
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What straight code reads beside the request."""
+
+    evaluator: PlanEvaluator
+    layout: Layout
+    settled: _Settled
+
+    def index(self, name: str, positions: tuple[int, ...]) -> Mapping[Any, Sequence[Any]]:
+        slot = Slot(SlotKind.INDEX, name, positions)
+        return self.evaluator._index(slot, self.layout, self.settled)
+
+    def atoms(self, name: str) -> Mapping[tuple[Any, ...], None]:
+        return self.settled.seen[name]
+
+
 class PlanEvaluator:
     """The evaluator of one program with its reference data, as compiled Python code.
 
@@ -89,6 +118,8 @@ class PlanEvaluator:
         self._indexes: dict[Slot, dict[Any, Any]] = {}
         self._rows: dict[str, Sequence[Row]] = {}
         self._settled: dict[frozenset[str], _Settled] = {}
+        self._straight: dict[Shape, _Quick | None] = {}
+        """What is made for requests of each shape; None where their rules need more."""
         self._lock = Lock()
         self._name = f"plan {VERSION}, Python {platform.python_version()}"
 
@@ -98,11 +129,27 @@ class PlanEvaluator:
         return self._name
 
     def code(self, action: str) -> str:
-        """The code for decisions about an action, as Python text that a person can read."""
+        """The code for decisions about an action, as Python text that a person can read.
+
+        This is the code for requests of any form. See `policylang.evaluate.plan.straight` for the usual ones.
+        """
         return self._plan(action, frozenset(), Limits()).compiled.text()
 
     def evaluate(self, facts: FactSet, limits: Limits) -> Evaluation:
         """The firings for one request."""
+        taken = facts.origin
+        if taken is not None:
+            shape = taken[0]
+            quick = self._straight[shape] if shape in self._straight else self._quick(shape, limits)
+            found = None if quick is None else quick.straight.run(taken[1], taken[5])
+            if quick is not None and found is not None:
+                key, own = found
+                pattern = quick.patterns.get(key) or quick.straight.pattern(key)
+                return patterned(own, quick.shared, pattern)
+        return self._evaluate(facts, limits)
+
+    def _evaluate(self, facts: FactSet, limits: Limits) -> Evaluation:
+        """The firings for a request of any form."""
         plan = self._usual.get(facts.action)
         try:
             if plan is None or not self._reference_names.isdisjoint(facts.rows):
@@ -129,6 +176,28 @@ class PlanEvaluator:
     def close(self) -> None:
         """Nothing is held beside memory."""
 
+    # --- usual requests -----------------------------------------------------------------------------------
+
+    def _quick(self, shape: Shape, limits: Limits) -> _Quick | None:
+        """What evaluates requests of a shape, made once."""
+        made = None
+        if self._reference_names.isdisjoint(part.relation for part in shape.parts):
+            with self._lock, suppress(UnplannableError, TimeLimitError, MemoryLimitError):
+                made = self._made_quick(shape, limits)
+        self._straight[shape] = made
+        return made
+
+    def _made_quick(self, shape: Shape, limits: Limits) -> _Quick | None:
+        part = slice_for(self._program, shape.action)
+        settled, hits = self._before(part, frozenset(), limits)
+        layout = Layout(self._program, self._reference)
+        layout.settled = settled.names
+        known = _Known(self, layout, settled)
+        made = straight(self._open(part, settled), layout, shape, known)
+        if made is None or settled.failed & {self._positions[rule.name] for rule in part.rules}:
+            return None
+        return _Quick(made, made.patterns, self._shared(hits))
+
     # --- plans ------------------------------------------------------------------------------------------
 
     def _plan_for(self, facts: FactSet, limits: Limits) -> _Plan:
@@ -148,26 +217,37 @@ class PlanEvaluator:
             return plan
 
     def _compiled(self, part: Slice, added: frozenset[str], limits: Limits) -> _Plan:
-        settled = self._settled_for(part, added, limits)
+        settled, hits = self._before(part, added, limits)
         layout = Layout(self._program, self._reference, added)
         layout.settled = settled.names
-        numbered = [(self._positions[rule.name], rule) for rule in part.rules]
-        open_ = [
-            (position, rule)
-            for position, rule in numbered
-            if not (isinstance(rule.head, Derive) and rule.head.predicate in settled.names)
-        ]
-        code = compiled(open_, layout)
-        positions = {position for position, _ in numbered}
-        hits = sorted((p, fired) for p, fired in settled.hits.items() if p in positions)
-        firings = tuple(chain.from_iterable([fired for _, fired in hits]))
+        code = compiled(self._open(part, settled), layout)
         return _Plan(
             compiled=code,
             template=self._template(layout, settled),
             settled=hits,
-            shared=Settled(firings, self._positions) if firings else NOTHING_SETTLED,
-            failed=tuple(sorted(settled.failed & positions)),
+            shared=self._shared(hits),
+            failed=tuple(
+                sorted(settled.failed & {self._positions[rule.name] for rule in part.rules})
+            ),
         )
+
+    def _before(self, part: Slice, added: frozenset[str], limits: Limits) -> tuple[_Settled, Hits]:
+        """The settled definitions that a slice reads, and the firings among them that are of the slice."""
+        settled = self._settled_for(part, added, limits)
+        positions = {self._positions[rule.name] for rule in part.rules}
+        return settled, sorted((p, fired) for p, fired in settled.hits.items() if p in positions)
+
+    def _open(self, part: Slice, settled: _Settled) -> list[Numbered]:
+        """The rules of a slice that each request evaluates."""
+        return [
+            (self._positions[rule.name], rule)
+            for rule in part.rules
+            if not (isinstance(rule.head, Derive) and rule.head.predicate in settled.names)
+        ]
+
+    def _shared(self, hits: Hits) -> Settled:
+        firings = tuple(chain.from_iterable([fired for _, fired in hits]))
+        return Settled(firings, self._positions) if firings else NOTHING_SETTLED
 
     def _settled_for(self, part: Slice, added: frozenset[str], limits: Limits) -> _Settled:
         """The settled definitions that a slice reads, evaluated."""
@@ -230,13 +310,16 @@ class PlanEvaluator:
         if slot.kind is SlotKind.ROWS:
             return self._given_rows(slot.name, layout)
         if slot.kind is SlotKind.INDEX:
-            index = self._indexes.get(slot)
-            if index is None:
-                derived = slot.name in settled.names
-                rows = settled.atoms[slot.name] if derived else self._given_rows(slot.name, layout)
-                index = self._indexes[slot] = indexed(rows, slot.positions, derived=derived)
-            return index
+            return self._index(slot, layout, settled)
         return None
+
+    def _index(self, slot: Slot, layout: Layout, settled: _Settled) -> dict[Any, Any]:
+        index = self._indexes.get(slot)
+        if index is None:
+            derived = slot.name in settled.names
+            rows = settled.atoms[slot.name] if derived else self._given_rows(slot.name, layout)
+            index = self._indexes[slot] = indexed(rows, slot.positions, derived=derived)
+        return index
 
     def _given_rows(self, name: str, layout: Layout) -> Sequence[Row]:
         rows = self._rows.get(name)

@@ -23,6 +23,9 @@ Bindings: TypeAlias = tuple[Value, ...]
 Hits: TypeAlias = list[tuple[int, Sequence[Firing]]]
 """Firings by the position of their rule in the program."""
 
+new: Final = tuple.__new__
+"""Makes a firing without the cost of a call of `Firing`."""
+
 RuleFunction: TypeAlias = Callable[[World], Sequence[Firing]]
 
 
@@ -83,9 +86,9 @@ def store(seen: dict[Any, None], atoms: list[Any], new: Iterable[tuple[Any, ...]
 def fire(rule: str, found: Collection[Bindings], plain: bool) -> Sequence[Firing]:
     """The firings of a rule, sorted. `plain` bindings sort by themselves as `bindings_key` sorts them."""
     if len(found) == 1:
-        return (Firing(rule, next(iter(found))),)
+        return (new(Firing, (rule, next(iter(found)))),)
     ordered = sorted(found) if plain else sorted(found, key=bindings_key)
-    return [Firing(rule, bindings) for bindings in ordered]
+    return [new(Firing, (rule, bindings)) for bindings in ordered]
 
 
 def total(literal: Aggregate, values: Iterable[Any]) -> Any:
@@ -166,6 +169,24 @@ def run_chosen(world: World, guards: Sequence[Guard], hits: Hits) -> None:
                 hits.append((position, fired))
 
 
+def keyed(
+    hits: list[tuple[int, tuple[Firing, ...]]],
+) -> tuple[tuple[int, ...], tuple[Firing, ...]]:
+    """The positions of the rules that fired, each once, and their firings, in the order of the program."""
+    if len(hits) > 1:
+        hits.sort(key=_position)
+    own: tuple[Firing, ...] = ()
+    for _, fired in hits:
+        own += fired
+    return tuple([position for position, _ in hits]), own
+
+
+def only(rows: Mapping[str, Sequence[Row]], name: str) -> tuple[Any, ...] | None:
+    """The values of the one row of a relation, or None."""
+    given = rows.get(name)
+    return given[0].values if given else None
+
+
 def in_order(hits: Hits) -> Hits:
     """Firings in the order of their rules."""
     hits.sort(key=_position)
@@ -191,6 +212,7 @@ GLOBALS: Final[Mapping[str, object]] = {
     "insert": insert,
     "is_like": is_like,
     "joined": joined,
+    "new": new,
     "run_chosen": run_chosen,
     "saturate": saturate,
     "store": store,
