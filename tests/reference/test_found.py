@@ -51,6 +51,11 @@ LONG = 10**36
             id="an Int sum where a term of it was met as a Decimal before",
         ),
         pytest.param(
+            "allow act if Y == count(e(a: Z) and Z > X) and X == count(h(a: H) and H >= Q)"
+            " and (e(a: X) or g(z: _)) and f(a: Q)",
+            id="two aggregates that two branches take in either order",
+        ),
+        pytest.param(
             "deny act if e(a: X) and 1 / X > 0 and date(now, Z) == date(now, Z) and g(z: Z)",
             id="two operations of one body that fail",
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -160,7 +160,7 @@ class Scope:
     about_request: bool
     names: Names = field(default_factory=Names)
     variables: dict[str, Name] = field(default_factory=dict)
-    nested: dict[tuple[int, tuple[str, ...]], object] = field(default_factory=dict)
+    nested: dict[Hashable, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.names.variable(REQUEST.name)

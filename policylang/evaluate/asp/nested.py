@@ -82,7 +82,7 @@ def negated(scope: Scope, literal: Not, pattern: Pattern, write: Writer) -> Step
     if plain is not None:
         return Step(plain)
     variables = _context_variables(mentions(literal.body), pattern)
-    key = (id(literal), variables)
+    key = (id(literal), variables, pattern.given, frozenset[str]())
     nested = scope.nested.get(key)
     if not isinstance(nested, _Nested):
         nested = scope.nested[key] = _negated_body(scope, literal, variables, write)
@@ -194,14 +194,17 @@ def aggregated(scope: Scope, literal: Aggregate, pattern: Pattern, write: Writer
     """An aggregate: its matches are noted in Python as clingo derives them, and totalled after the last."""
     value = () if literal.value is None else variables_of(literal.value)
     variables = _context_variables((*mentions(literal.body), *value), pattern)
-    key = (id(literal), variables)
+    # SOLVER: what asks for an aggregate may read totals before it. Where two branches of a body take two aggregates in
+    # either order, each would wait for the other in a cycle through negation, so that they have predicates of their own.
+    key = (id(literal), variables, pattern.given, pattern.totals)
     nested = scope.nested.get(key)
     if not isinstance(nested, _Nested):
         nested = scope.nested[key] = _aggregate_body(scope, literal, variables, write)
     _ask(scope, nested, pattern)
+    total = nested.holds.predicate
     if nested.fails is None:
-        return Step((nested.holds,))
-    return Step((nested.holds,), fails=_NestedFails(scope, nested, ()))
+        return Step((nested.holds,), total=total)
+    return Step((nested.holds,), fails=_NestedFails(scope, nested, ()), total=total)
 
 
 def _aggregate_body(

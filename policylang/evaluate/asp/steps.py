@@ -28,7 +28,7 @@ class Step:
     `holds` says that it holds and binds its variables. Where it can fail, `fails` says with which failure, and
     `may_hold` that it holds or fails without binding. `failed`: in this pattern it fails. `around` is what stands
     for it in the context of a nested body. `row` tells apart what a match is matched with; `position` is that of the
-    literal in its body.
+    literal in its body. `total` is the predicate of an aggregate's value.
     """
 
     holds: Literals
@@ -38,6 +38,7 @@ class Step:
     around: Callable[[], Literals] | None = None
     row: AspTerm | None = None
     position: int = 0
+    total: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -52,6 +53,16 @@ class Pattern:
     steps: tuple[Step, ...]
     bound: frozenset[str]
     failed: bool
+
+    @property
+    def given(self) -> Literals:
+        """What binds variables from around the body."""
+        return self.steps[0].holds
+
+    @property
+    def totals(self) -> frozenset[str]:
+        """The aggregates whose values are taken already."""
+        return frozenset(s.total for s in self.steps if s.total is not None and not s.failed)
 
 
 Writer: TypeAlias = Callable[[Scope, FlatLiteral, Pattern], Step]
