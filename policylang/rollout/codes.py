@@ -37,6 +37,12 @@ NOTHING_ACTIVE = declare(
     "no module of this store is active",
     hint="publish a version and make it active: `policylang rollout start MODULE@VERSION --stage active`",
 )
+DOES_NOT_COMPOSE = declare(
+    "PL0908",
+    "active modules that are no program",
+    "the active modules do not make a program: {reason}",
+    hint="roll back the module that it speaks of: `policylang rollout rollback MODULE`",
+)
 
 REFUSED_STEP = declare(
     "PL0911",

@@ -27,6 +27,8 @@ from policylang.semantics.program import Program
 from policylang.semantics.slicing import slice_for
 from policylang.semantics.targeting import targeting
 
+_MOST_ACTIONS: Final = 1_000
+
 MOST_COMPOSED: Final = 256
 """Programs that are kept composed; those that were not used for longest are composed again."""
 
@@ -56,7 +58,7 @@ class Compositions:
     def of(self, versions: Iterable[Version]) -> Composed | str:
         """The composed bundle of these versions, or what is wrong with them."""
         chosen = tuple(versions)
-        key = frozenset((v.module, v.content) for v in chosen)
+        key = frozenset((v.module, v.version) for v in chosen)
         found = self._known(key)
         if found is not None:
             return found
@@ -119,9 +121,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Slicer:
-    """What tells by a request whether a canary is meant for it: the keys, and the condition where there is one."""
+    """What tells by a request whether a canary is meant for it: the keys, and the condition where there is one.
 
+    `composed` is the program with the canary. `keys` are fields of its facts, `live_keys` the same of the facts that
+    the active program reads, as far as it has them.
+    """
+
+    composed: Composed
     keys: tuple[Key, ...]
+    live_keys: tuple[Key, ...]
     target: Target | None
 
 
@@ -143,13 +151,47 @@ class Live:
         relevance = self._relevance()
         self.canaries = tuple(self._candidate(relevance, *found) for found in canaries)
         self.shadows = tuple(self._candidate(relevance, *found) for found in shadows)
+        self._combined: dict[tuple[str, ...], Composed | str] = {}
         self._slicers: dict[str, Slicer | str] = {}
         self._reuses: dict[tuple[Composed, str], bool] = {}
+        self._known_reuses: dict[tuple[str, str], bool] = {}
+        self._concerned: dict[str, tuple[tuple[Candidate, ...], tuple[Candidate, ...]]] = {}
 
     def with_candidates(self, candidates: Iterable[Candidate]) -> Composed | str:
         """The program with these candidates in place of the active versions, or what is wrong with it."""
-        chosen = {**self._active, **{c.version.module: c.version for c in candidates}}
-        return self._compositions.of(chosen.values())
+        wanted = tuple(candidates)
+        key = tuple(c.standing.rollout for c in wanted)
+        found = self._combined.get(key)
+        if found is None:
+            chosen = {**self._active, **{c.version.module: c.version for c in wanted}}
+            found = self._compositions.of(chosen.values())
+            if len(self._combined) < MOST_COMPOSED:
+                self._combined[key] = found
+        return found
+
+    def concerned(self, action: str) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
+        """The canaries and the shadows that a decision about an action can differ under."""
+        found = self._concerned.get(action)
+        if found is None:
+            found = (
+                tuple(c for c in self.canaries if c.concerns(action)),
+                tuple(c for c in self.shadows if c.concerns(action)),
+            )
+            if len(self._concerned) < _MOST_ACTIONS:
+                self._concerned[action] = found
+        return found
+
+    def is_known_to_take_facts(self, candidate: Candidate, action: str) -> bool:
+        """Whether the facts of a request do for a shadow too, as far as that is known without composing anything."""
+        return self._known_reuses.get((candidate.standing.rollout, action), False)
+
+    def shadow(self, candidate: Candidate, action: str) -> Composed | str:
+        """The program of a shadow; notes whether it takes the facts of the active one."""
+        composed = self.with_candidates([candidate])
+        if isinstance(composed, Composed):
+            known = self.takes_facts(composed, action)
+            self._known_reuses[candidate.standing.rollout, action] = known
+        return composed
 
     def slicer(self, candidate: Candidate) -> Slicer | str:
         """What tells the slice of a canary, or why nothing does."""
@@ -185,14 +227,20 @@ class Live:
             return composed
         module = candidate.version.module
         paths = candidate.standing.settings.by or own_keys(composed.program, module)
-        read = [read_key(path, composed.program.schema, module) for path in paths]
-        keys = tuple(key for key in read if not isinstance(key, Diagnostic))
+        keys = _keys(paths, composed.program, module)
         if not keys:
             return "it has no key to slice by"
+        active = self.composed
+        live_keys = _keys(paths, active.program, module) if isinstance(active, Composed) else ()
         asked = targeting(composed.program, module)
         clock = self._compositions.composer.clock
         target = None if asked is None else Target(asked, composed, clock, self._limits)
-        return Slicer(keys, target)
+        return Slicer(composed, keys, live_keys, target)
+
+
+def _keys(paths: Iterable[str], program: Program, module: str) -> tuple[Key, ...]:
+    read = (read_key(path, program.schema, module) for path in paths)
+    return tuple(key for key in read if not isinstance(key, Diagnostic))
 
 
 def _reads_alike(mine: Composed, other: Composed, action: str) -> bool:

@@ -1,0 +1,352 @@
+"""Watching candidates: shadows evaluated and canaries compared, off the path of the caller.
+
+What is offered waits in a bounded queue for one thread; what does not fit is dropped, and counted. Nothing that goes
+wrong here reaches an answer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import queue
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from policylang.bundle.bundle import Request
+from policylang.bundle.case import Case
+from policylang.facts.factset import FactSet
+from policylang.facts.plans import Clock
+from policylang.facts.rejection import Rejection, RejectionKind
+from policylang.rollout.compared import COMPARISON, Comparison, Direction, Judged, Role
+from policylang.rollout.composing import Composed
+from policylang.rollout.live import Candidate, Live
+from policylang.rollout.tallying import tally
+from policylang.trace.store import TraceStore
+from policylang.trace.writer import TraceUnavailableError
+
+MOST_WAITING: Final = 1_024
+"""Decisions that wait to be compared."""
+
+_FLUSH_SECONDS: Final = 0.25
+_FLUSH_COMPARISONS: Final = 256
+
+_log = logging.getLogger("policylang.rollout")
+
+
+class HeldClock:
+    """A clock that stands still where one is told to: a candidate decides at the `now` of the live decision."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._held = threading.local()
+
+    def __call__(self) -> dt.datetime:
+        """The time that is held, or the clock's reading."""
+        held: dt.datetime | None = getattr(self._held, "now", None)
+        return self._clock() if held is None else held
+
+    @contextmanager
+    def at(self, now: dt.datetime) -> Iterator[None]:
+        """In this thread, until the block ends, it is this time."""
+        self._held.now = now
+        try:
+            yield
+        finally:
+            self._held.now = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of a canary that a request is in the slice of: its case or why there is none, and who decided."""
+
+    candidates: tuple[Candidate, ...]
+    buckets: tuple[int | None, ...]
+    case: Case | None
+    microseconds: int | None
+    error: str = ""
+    has_acted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A decision that candidates are still to be compared with.
+
+    `request` is a copy, where a candidate may have to read it anew. `live_case` is what the active program says, where
+    that was asked already.
+    """
+
+    live: Live
+    facts: FactSet | Rejection
+    request: Request | None
+    now: dt.datetime
+    live_case: Case | None
+    live_microseconds: int | None
+    validation: int
+    tried: Tried | None
+    shadows: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    pending: Pending
+    decision: str
+    agent: str
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was found out and is not recorded yet."""
+
+    comparisons: list[Comparison] = field(default_factory=list)
+    cases: list[Case] = field(default_factory=list)
+    since: float = 0.0
+
+
+class Watcher:
+    """Compares candidates with live decisions in one thread of its own, and keeps count. Thread-safe."""
+
+    def __init__(self, store: TraceStore, clock: HeldClock) -> None:
+        self._store = store
+        self._clock = clock
+        self._waiting: queue.Queue[_Task | None] = queue.Queue(MOST_WAITING)
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+        self._found = _Found()
+        self._dropped: Counter[str] = Counter()
+        self._flushing = threading.Lock()
+
+    def offer(self, pending: Pending, decision: str, agent: str) -> None:
+        """Take up a decision. Never waits, but for shadows that are asked for inline; never raises."""
+        task = _Task(pending, decision, agent)
+        if any(c.standing.settings.inline for c in pending.shadows):
+            self._judge(task)
+            return
+        try:
+            if not self._is_closed:
+                self._waiting.put_nowait(task)
+                self._start()
+                return
+        except queue.Full:
+            pass
+        if pending.tried is not None and not pending.tried.has_acted:
+            # What counts against a canary is never dropped.
+            self._judge(task)
+        else:
+            self._drop(pending)
+
+    def settle(self) -> None:
+        """Wait until everything that was taken up so far is compared and recorded."""
+        self._waiting.join()
+        self.flush()
+
+    def close(self) -> None:
+        """End; what still waits is dropped. Idempotent."""
+        with self._lock:
+            thread, self._is_closed = self._thread, True
+        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
+            self._waiting.put(None)
+            thread.join()
+        self.flush()
+
+    def flush(self) -> None:
+        """Record what was found out, and count it. Never raises."""
+        with self._flushing:
+            with self._lock:
+                found, self._found = self._found, _Found()
+                dropped, self._dropped = self._dropped, Counter()
+            if not found.comparisons and not dropped:
+                return
+            try:
+                for case in found.cases:
+                    self._store.keep(case)
+                self._store.write_all(COMPARISON, [c.to_json() for c in found.comparisons])
+                tally(self._store, found.comparisons, dropped)
+            except TraceUnavailableError as error:
+                _log.error("%d comparisons are lost: %s", len(found.comparisons), error)
+
+    # --- the thread ---
+
+    def _start(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            with self._lock:
+                if self._thread is None or not self._thread.is_alive():
+                    target = _run_of(weakref.ref(self), self._waiting)
+                    self._thread = threading.Thread(
+                        target=target, name="policylang-shadow", daemon=True
+                    )
+                    self._thread.start()
+
+    def work(self, task: _Task) -> None:
+        """Compare one decision; called by the thread."""
+        if self._is_closed:
+            self._drop(task.pending)
+        else:
+            self._judge(task)
+
+    def flush_if_due(self, *, idle: bool) -> None:
+        """Record what waits for long enough, or is enough; called by the thread."""
+        found = self._found
+        is_due = time.monotonic() - found.since >= _FLUSH_SECONDS
+        is_enough = len(found.comparisons) >= _FLUSH_COMPARISONS
+        if (found.comparisons and (is_due or is_enough)) or (idle and self._dropped):
+            self.flush()
+
+    def _drop(self, pending: Pending) -> None:
+        candidates = pending.shadows + (pending.tried.candidates if pending.tried else ())
+        with self._lock:
+            self._dropped.update(c.standing.rollout for c in candidates)
+
+    # --- comparing ---
+
+    def _judge(self, task: _Task) -> None:
+        try:
+            compared = list(self._compared(task))
+        except Exception:  # noqa: BLE001  the live answer is given; nothing may touch it
+            _log.exception("a candidate could not be compared")
+            self._drop(task.pending)
+            return
+        urgent = any(c.candidate.error or c.direction is Direction.LOOSER for c, _ in compared)
+        with self._lock:
+            found = self._found
+            if not found.comparisons:
+                found.since = time.monotonic()
+            found.comparisons.extend(comparison for comparison, _ in compared)
+            found.cases.extend(case for _, case in compared if case is not None)
+        if urgent and task.pending.tried is not None:
+            self.flush()
+
+    def _compared(self, task: _Task) -> Iterator[tuple[Comparison, Case | None]]:
+        pending = task.pending
+        case, microseconds = pending.live_case, pending.live_microseconds
+        if case is None:
+            active = pending.live.composed
+            assert isinstance(active, Composed)
+            case, microseconds = timed(lambda: active.case(pending.facts))
+        live = Judged.of(case.decision, (microseconds or 0) + pending.validation)
+        if pending.tried is not None:
+            yield from self._tried(task, pending.tried, live)
+        for candidate in pending.shadows:
+            yield self._shadow(task, candidate, case, live)
+
+    def _tried(
+        self, task: _Task, tried: Tried, live: Judged
+    ) -> Iterator[tuple[Comparison, Case | None]]:
+        judged = Judged("", "", error=tried.error)
+        if tried.case is not None:
+            judged = _judged(tried.case, tried.error, tried.microseconds)
+        for candidate, bucket in zip(tried.candidates, tried.buckets, strict=True):
+            made = _comparison(task, candidate, Role.CANARY, live, judged)
+            yield replace(made, bucket=bucket, acted_on_candidate=tried.has_acted), tried.case
+
+    def _shadow(
+        self, task: _Task, candidate: Candidate, live_case: Case, live: Judged
+    ) -> tuple[Comparison, Case | None]:
+        pending = task.pending
+        composed = pending.live.shadow(candidate, pending.facts.action)
+        if isinstance(composed, str):
+            judged = Judged("", "", error=composed)
+            return _comparison(task, candidate, Role.SHADOW, live, judged), None
+        asked = self.asking(pending.live, composed, pending.facts, pending.request, pending.now)
+        case, microseconds = timed(asked)
+        error = fault(live_case, case)
+        judged = _judged(case, error, microseconds + pending.validation)
+        return _comparison(task, candidate, Role.SHADOW, live, judged), case
+
+    def asking(
+        self,
+        live: Live,
+        composed: Composed,
+        facts: FactSet | Rejection,
+        request: Request | None,
+        now: dt.datetime,
+    ) -> Callable[[], Case]:
+        """How another program is asked about a request: by the same facts where it reads them alike."""
+        if isinstance(facts, FactSet) and live.takes_facts(composed, facts.action):
+            return lambda: composed.case(facts)
+        if request is None:
+            return lambda: composed.case(facts)
+
+        def anew() -> Case:
+            with self._clock.at(now):
+                return composed.case(composed.bundle.border.validate(request))
+
+        return anew
+
+
+def timed(asked: Callable[[], Case]) -> tuple[Case, int]:
+    """A case, and how many microseconds it took."""
+    started = time.perf_counter_ns()
+    case = asked()
+    return case, (time.perf_counter_ns() - started) // 1_000
+
+
+def fault(live: Case | None, candidate: Case) -> str:
+    """What is wrong with a candidate's answer that is not with that of live; empty where nothing is.
+
+    A request that the candidate's types refuse is an answer. That it asks for facts that nobody sends, or does not
+    know the action, is its fault.
+    """
+    failure = candidate.decision.failure
+    if failure is not None and (live is None or live.decision.failure is None):
+        return f"{failure.code}: {failure.message}"
+    rejection = candidate.decision.rejection
+    if rejection is None or (live is not None and live.decision.rejection is not None):
+        return ""
+    if rejection.kind is RejectionKind.INVALID_FACTS:
+        return ""
+    return f"{rejection.kind.value}: {candidate.decision.reasons[0].message}"
+
+
+def _judged(case: Case, error: str, microseconds: int | None) -> Judged:
+    judged = Judged.of(case.decision, microseconds)
+    return replace(judged, error=error) if error else judged
+
+
+def _comparison(
+    task: _Task, candidate: Candidate, role: Role, live: Judged, judged: Judged
+) -> Comparison:
+    return Comparison(
+        decision=task.decision,
+        action=task.pending.facts.action,
+        agent=task.agent,
+        module=candidate.version.module,
+        version=candidate.version.version,
+        rollout=candidate.standing.rollout,
+        role=role,
+        live=live,
+        candidate=judged,
+    )
+
+
+def _run_of(
+    watcher: weakref.ref[Watcher], waiting: queue.Queue[_Task | None]
+) -> Callable[[], None]:
+    def run() -> None:
+        while True:
+            try:
+                task = waiting.get(timeout=_FLUSH_SECONDS)
+            except queue.Empty:
+                own = watcher()
+                if own is None:
+                    return
+                own.flush_if_due(idle=True)
+                del own
+                continue
+            own = watcher()
+            try:
+                if task is None or own is None:
+                    return
+                own.work(task)
+                own.flush_if_due(idle=False)
+            finally:
+                waiting.task_done()
+            del own
+
+    return run
