@@ -37,6 +37,12 @@ UNKNOWN_PLAN = declare(
     "this program cannot be compiled to a plan: {reason}",
     hint="load it with the evaluator `auto` or `asp`",
 )
+UNREADABLE_SETTINGS = declare(
+    "PL0026", "settings that cannot be read", "`{name}` cannot be read: {problem}"
+)
+WRONG_SETTINGS = declare(
+    "PL0027", "wrong settings", "`{name}`, {place}: {problem}", hint="{known}"
+)
 
 NOT_AN_ATOM = declare(
     "PL0030",

@@ -11,7 +11,8 @@ from typing import Any, Final
 import click
 
 from policylang import __version__
-from policylang.cli.output import ExitCode, refuse
+from policylang.cli.output import ExitCode, expect_json, refuse
+from policylang.cli.project_settings import apply_settings
 from policylang.diagnostics import Diagnostic
 from policylang.errors import PolicyInvalid
 
@@ -26,9 +27,11 @@ COMMANDS: Final = {
     "trace": "Look at recorded decisions, and check that they are what was recorded.",
     "replay": "Make recorded decisions again, or see what a candidate would decide.",
     "audit": "Ask questions about recorded decisions.",
+    "approvals": "See which calls wait for a person, and answer.",
     "schema": "Write declarations as JSON Schema, tools or pydantic models; draft them from data.",
     "facts": "See how data fits the declarations.",
     "stdlib": "Read the modules that policies start from.",
+    "config": "Show the settings of this project.",
     "explain": "Show the page of a diagnostic.",
     "completion": "Print the script that completes commands in a shell.",
 }
@@ -58,7 +61,11 @@ class Commands(click.Group):
             close = get_close_matches(args[0], COMMANDS, n=1)
             hint = f"; did you mean `{close[0]}`?" if close else ""
             ctx.fail(f"no command `{args[0]}`{hint}")
-        return super().resolve_command(ctx, args)
+        name, found, rest = super().resolve_command(ctx, args)
+        if found is not None and found.name != "config" and not ctx.resilient_parsing:
+            expect_json(ctx, "--json" in rest)
+            apply_settings(ctx, found)
+        return name, found, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing any of them."""

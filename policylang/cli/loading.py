@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from policylang.cli.project_settings import configured
+
 if TYPE_CHECKING:
     from policylang.bundle.bundle import Bundle
 
@@ -27,8 +29,9 @@ class Deployment:
         """Load the bundle; raises `PolicyInvalid` where something of it has errors."""
         from policylang.bundle.loading import load
 
-        params = {name: _param(text) for name, text in _pairs(self.params, "--param")}
-        reference = dict(_pairs(self.reference, "--reference"))
+        params, reference = configured(click.get_current_context())
+        params |= {name: _param(text) for name, text in _pairs(self.params, "--param")}
+        reference |= dict(_pairs(self.reference, "--reference"))
         return load(*self.policies, params=params, reference=reference, evaluator=self.evaluator)
 
 

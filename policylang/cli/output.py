@@ -30,9 +30,13 @@ class ExitCode(IntEnum):
 _JSON: Final = "policylang.json"
 
 
-def _note(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
-    """Remember that JSON is asked for, so that errors are written in it, too."""
+def expect_json(ctx: click.Context, value: bool) -> None:
+    """Remember whether JSON is asked for, so that errors are written in it, too."""
     ctx.meta[_JSON] = value
+
+
+def _note(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+    expect_json(ctx, value)
     return value
 
 
