@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "replay": "Make recorded decisions again, or see what a candidate would decide.",
     "audit": "Ask questions about recorded decisions.",
     "approvals": "See which calls wait for a person, and answer.",
+    "approvals": "See which calls wait for a person, and answer.",
     "schema": "Write declarations as JSON Schema, tools or pydantic models; draft them from data.",
     "facts": "See how data fits the declarations.",
     "stdlib": "Read the modules that policies start from.",
