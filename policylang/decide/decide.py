@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from policylang.decide.authorize import Fired, Says, Verdict, authorize
 from policylang.decide.decision import (
@@ -18,6 +18,7 @@ from policylang.decide.decision import (
     ReasonKind,
     Requirement,
     Suppression,
+    deferred_decision,
 )
 from policylang.decide.heads import Approvals, assignments, misfit, obligations, requirement
 from policylang.decide.messages import default_sentence, nothing_allows
@@ -25,7 +26,7 @@ from policylang.decide.secrets import secrets_of
 from policylang.decide.sentences import Sentence, sentence_of
 from policylang.decide.wording import bare
 from policylang.errors import InternalError
-from policylang.evaluate.firings import Evaluation, Failure, Firing, Firings
+from policylang.evaluate.firings import Evaluation, Failure, Firing, Firings, Pattern
 from policylang.evaluate.model import Model, Reference
 from policylang.facts.factset import FactSet
 from policylang.facts.rejection import Rejection
@@ -92,17 +93,49 @@ class Authorizer:
         self._assigns = any(isinstance(rule.head, Assign) for rule in program.rules)
         self._sentences: dict[str, Sentence] = {}
         self._courses: dict[_Key, _Course] = {}
+        self._patterns: dict[Pattern, _Course] = {}
 
     def decide(self, facts: FactSet, evaluation: Evaluation) -> Decision:
         """The decision about one request. See `decide`."""
         if isinstance(evaluation, Failure):
             return self._failed(facts, evaluation)
+        pattern = evaluation.pattern
+        if pattern is not None:
+            course = self._patterns.get(pattern) or self._course(facts.action, pattern)
+            if not course.assigns:
+                origin = (self._fields, course, facts, evaluation)
+                return deferred_decision(origin, course.outcome, course.named, evaluation.own)
         fired = self._fired(facts.action, evaluation)
         if self._assigns:
             failure = misfit(fired, self.program.schema.decisions)
             if failure is not None:
                 return self._failed(facts, failure)
-        return _Case(self, facts, evaluation, fired).decision()
+        case = _Case(self, facts, evaluation, fired)
+        return deferred_decision(
+            (case.fields,), case.course.outcome, case.course.named, evaluation.own
+        )
+
+    def _course(self, action: str, pattern: Pattern) -> _Course:
+        """What follows from a pattern. Requests that have one come without approvals."""
+        for rule in pattern.rules:
+            if rule.actions and action not in rule.actions:
+                raise InternalError(f"`{rule.name}` fired and is no rule about `{action}`")
+        rules = [rule for rule in pattern.rules if not rule.is_clause]
+        if len(self._patterns) >= _MOST_COURSES:
+            self._patterns.clear()
+        course = _course(rules, tuple(False for rule in rules if _asks(rule)))
+        self._patterns[pattern] = course
+        return course
+
+    def _fields(self, course: _Course, facts: FactSet, evaluation: Firings) -> dict[str, Any]:
+        """What is left to make of a decision by a pattern."""
+        assert evaluation.pattern is not None
+        fired = [
+            (rule, [firing])
+            for rule, firing in zip(evaluation.pattern.rules, evaluation.own, strict=True)
+            if not rule.is_clause
+        ]
+        return _Case(self, facts, evaluation, fired, course).fields()
 
     def course(self, action: str, fired: _AllFired, granted: tuple[bool, ...]) -> _Course:
         """What follows from the rules that fired: the same for all requests that fire the same rules.
@@ -162,13 +195,15 @@ _MOST_COURSES: Final = 4096
 class _Course:
     """What follows from the names of the rules that fired, whatever they are bound to."""
 
-    verdict: Verdict
+    outcome: Outcome
+    ruled: Outcome
     determining: frozenset[str]
     named: tuple[str, ...]
     suppressed: tuple[Suppression, ...]
     violated: tuple[str, ...]
     counting: frozenset[str]
     obliges: bool
+    assigns: bool
     nothing_allows: bool
 
 
@@ -186,15 +221,21 @@ def _course(rules: Sequence[Rule], granted: tuple[bool, ...]) -> _Course:
     counting = frozenset(rule.name for rule in rules if verdict.counts(rule.name))
     determining = _determining(verdict)
     return _Course(
-        verdict=verdict,
+        outcome=verdict.outcome,
+        ruled=verdict.ruled,
         determining=determining,
         named=tuple(sorted(determining)),
         suppressed=tuple(sorted(verdict.suppressed, key=lambda s: (s.rule, s.by))),
         violated=tuple(sorted(verdict.violated)),
         counting=counting,
         obliges=any(isinstance(rule.head, Oblige) for rule in rules),
+        assigns=any(isinstance(rule.head, Assign) for rule in rules),
         nothing_allows=verdict.ruled is Outcome.DENY and not verdict.deciding,
     )
+
+
+def _asks(rule: Rule) -> bool:
+    return isinstance(rule.head, RequireApproval)
 
 
 def _says(rule: Rule, granted: Iterator[bool]) -> Says:
@@ -222,7 +263,12 @@ class _Case:
     __slots__ = ("authorizer", "course", "evaluation", "facts", "fired", "model", "requirements")
 
     def __init__(
-        self, authorizer: Authorizer, facts: FactSet, evaluation: Firings, fired: _AllFired
+        self,
+        authorizer: Authorizer,
+        facts: FactSet,
+        evaluation: Firings,
+        fired: _AllFired,
+        course: _Course | None = None,
     ) -> None:
         self.authorizer = authorizer
         self.facts = facts
@@ -230,28 +276,31 @@ class _Case:
         self.fired = fired
         self.model: Model | None = None
         self.requirements = self._required()
-        granted = tuple([all(r.granted for _, r in some) for some in self.requirements.values()])
-        self.course = authorizer.course(facts.action, fired, granted)
+        if course is None:
+            given = self.requirements.values()
+            granted = tuple([all(r.granted for _, r in some) for some in given])
+            course = authorizer.course(facts.action, fired, granted)
+        self.course = course
 
-    def decision(self) -> Decision:
+    def fields(self) -> dict[str, Any]:
+        """The fields of the decision that are not made yet."""
         program, course = self.authorizer.program, self.course
         reasons = list(self._reasons())
         declared = program.schema.decisions
-        return Decision(
-            self.facts.action,
-            course.verdict.outcome,
-            tuple(dict.fromkeys(reasons)) if len(reasons) > 1 else tuple(reasons),
-            course.named,
-            course.suppressed,
-            course.violated,
-            self._asked() if self.requirements else (),
-            obligations(self._counting()) if course.obliges else (),
-            assignments(self._counting(), self._wanted(declared)) if declared else {},
-            program.digest,
-            program.modules,
-            self.evaluation.own,
-            settled=self.evaluation.settled,
-        )
+        return {
+            "action": self.facts.action,
+            "reasons": tuple(dict.fromkeys(reasons)) if len(reasons) > 1 else tuple(reasons),
+            "suppressed": course.suppressed,
+            "violated": course.violated,
+            "requires": self._asked() if self.requirements else (),
+            "obligations": obligations(self._counting()) if course.obliges else (),
+            "values": assignments(self._counting(), self._wanted(declared)) if declared else {},
+            "program": program.digest,
+            "modules": program.modules,
+            "settled": self.evaluation.settled,
+            "failure": None,
+            "rejection": None,
+        }
 
     def _counting(self) -> _AllFired:
         """The rules that fired and were not suppressed."""
@@ -289,7 +338,7 @@ class _Case:
             yield Reason(ReasonKind.NOTHING_ALLOWS, "", nothing_allows(self.facts.action))
 
     def _reason(self, rule: Rule, firing: Firing) -> Iterator[Reason]:
-        asked, ruled, message = None, self.course.verdict.ruled, rule.message
+        asked, ruled, message = None, self.course.ruled, rule.message
         if isinstance(rule.head, RequireApproval):
             asked = next(r for f, r in self.requirements[rule.name] if f is firing)
             if asked.granted and ruled is Outcome.NEEDS_APPROVAL:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from policylang.evaluate.firings import NOTHING_SETTLED, Failure, Firing, Settled, merged
+from policylang.facts.deferred import Deferred
 from policylang.facts.rejection import Rejection
 from policylang.facts.values import Value
 from policylang.semantics.program import ModuleInfo
@@ -111,7 +113,7 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Deferred):
     """The answer to one request. Equal for equal program, facts and `now`, on every machine.
 
     `determining` are the rules that fired at the deciding level, always a set (sorted). `violated` names the
@@ -142,7 +144,38 @@ class Decision:
     failure: Failure | None = None
     rejection: Rejection | None = None
 
+    def _made(self, origin: Any) -> dict[str, Any]:
+        make, *given = origin
+        fields: dict[str, Any] = make(*given)
+        # What they are made from is not needed any more, and may be large. It goes last.
+        return {**fields, "origin": None}
+
     @property
     def all_firings(self) -> tuple[Firing, ...]:
         """All that fired, settled clauses included, in the order of the program."""
         return merged(self.firings, self.settled)
+
+
+_NEW: Final = object.__new__
+_ORIGIN: Final[Any] = vars(Deferred)["origin"].__set__
+_OUTCOME: Final[Any] = vars(Decision)["outcome"].__set__
+_DETERMINING: Final[Any] = vars(Decision)["determining"].__set__
+_FIRINGS: Final[Any] = vars(Decision)["firings"].__set__
+
+
+def deferred_decision(
+    origin: tuple[Callable[..., dict[str, Any]], *tuple[Any, ...]],
+    outcome: Outcome,
+    determining: tuple[str, ...],
+    firings: tuple[Firing, ...],
+) -> Decision:
+    """A decision whose other fields are made when they are asked for.
+
+    `origin` is the function that makes them and what it is called with, which must not change.
+    """
+    decision = _NEW(Decision)
+    _ORIGIN(decision, origin)
+    _OUTCOME(decision, outcome)
+    _DETERMINING(decision, determining)
+    _FIRINGS(decision, firings)
+    return decision

@@ -20,7 +20,7 @@ class Deferred:
     __slots__ = ("origin",)
     origin: Any
 
-    def _made(self) -> dict[str, Any]:
+    def _made(self, origin: Any) -> dict[str, Any]:
         raise NotImplementedError
 
     if not TYPE_CHECKING:
@@ -29,10 +29,9 @@ class Deferred:
             # Called only for a slot that is empty, or a name that is none.
             if name == "origin":
                 return None
-            if name not in type(self).__dataclass_fields__ or self.origin is None:
-                raise AttributeError(
-                    f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
-                )
-            for field, value in self._made().items():
-                object.__setattr__(self, field, value)
+            origin = self.origin
+            if origin is not None and name in type(self).__dataclass_fields__:
+                for field, value in self._made(origin).items():
+                    object.__setattr__(self, field, value)
+            # Where another thread made the fields just now they are there; else this says what is not.
             return object.__getattribute__(self, name)

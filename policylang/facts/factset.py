@@ -109,8 +109,8 @@ class FactSet(Deferred):
         """The rows of a relation."""
         return self.rows.get(relation, ())
 
-    def _made(self) -> dict[str, Any]:
-        taken: Taken = self.origin
+    def _made(self, origin: Any) -> dict[str, Any]:
+        taken: Taken = origin
         return {
             "action": taken.shape.action,
             "now": taken.parts[0][0],
