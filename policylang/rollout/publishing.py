@@ -46,7 +46,7 @@ def versions_in(bundle: Bundle) -> tuple[Version, ...]:
 
     Raises `PolicyInvalid` where a module has no version, or where there is none to publish.
     """
-    own = [m for m in bundle.program.modules if m.name.partition(".")[0] != STDLIB_PREFIX]
+    own = _own(bundle)
     problems = [
         codes.NO_VERSION.at(_header(module), name=module.name)
         for module in own
@@ -57,6 +57,15 @@ def versions_in(bundle: Bundle) -> tuple[Version, ...]:
     if problems:
         raise PolicyInvalid(problems)
     return tuple(_version(module, bundle) for module in own)
+
+
+def modules_in(bundle: Bundle) -> tuple[Version, ...]:
+    """The modules of a bundle, standard modules left out, as they would be published; a draft may have no version."""
+    return tuple(_version(module, bundle) for module in _own(bundle))
+
+
+def _own(bundle: Bundle) -> list[ModuleInfo]:
+    return [m for m in bundle.program.modules if m.name.partition(".")[0] != STDLIB_PREFIX]
 
 
 def publish(store: TraceStore, bundle: Bundle, *, by: str) -> tuple[Published, ...]:
@@ -80,12 +89,12 @@ def publish(store: TraceStore, bundle: Bundle, *, by: str) -> tuple[Published, .
 
 
 def _version(module: ModuleInfo, bundle: Bundle) -> Version:
-    if module.source is None or module.version is None:
+    if module.source is None:
         raise InternalError(f"the text of {module.name} is not at hand")
     held = bundle.reference.relations.items()
     return Version(
         module=module.name,
-        version=module.version,
+        version=module.version or "",
         digest=module.digest,
         meaning=module.meaning,
         file=module.source.name,
