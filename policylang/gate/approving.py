@@ -98,6 +98,15 @@ class Approvals:
             if vote.granted
         ]
 
+    def ready(self, case: Case, *, agent: str, subject: str = "") -> str | None:
+        """The ticket of a granted approval of exactly this call, for a caller that holds none: decide again with it."""
+        if case.decision.outcome is not Outcome.NEEDS_APPROVAL or not self._store.state.exists:
+            return None
+        binding = binding_of(case, agent, subject)
+        with self._store.state.read() as reading:
+            found = stored.find_open(reading, binding, self._clock())
+        return found.id if found is not None and found.status is ApprovalStatus.GRANTED else None
+
     def answer(
         self,
         case: Case,
@@ -230,8 +239,8 @@ class Approvals:
             if found is None:
                 found = self._new(case, decision_id, binding, agent, subject, needs, now)
                 stored.insert(tx, found)
-            elif found.status is ApprovalStatus.GRANTED:
-                # What was granted is not enough any more, such as where a vote is too old by now.
+            elif found.status is ApprovalStatus.GRANTED and ticket == found.id:
+                # It was decided with all votes, and the rules ask for something else besides.
                 found = stored.ask_again(tx, found, needs, now)
         if is_new:
             self._tell(found)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from policylang import Bundle, loads
+from policylang.bundle.case import Case
 from policylang.gate.approving import Approvals, ApprovalSettings
 from policylang.rollout.deciding import SingleBundle
 from policylang.trace.store import TraceStore
@@ -84,7 +85,21 @@ class Desk:
         **args: Any,
     ) -> Any:
         """Ask for a refund, with a ticket where there is one: the answer."""
-        case = self.bundle.case(
+        case = self.case(amount, ticket, agent=agent, customer=customer, **args)
+        id_ = self.store.record(case, agent=agent["id"])
+        return self.approvals.answer(case, id_, agent=agent["id"], ticket=ticket)
+
+    def case(
+        self,
+        amount: str,
+        ticket: str | None = None,
+        *,
+        agent: Mapping[str, Any] = BOT,
+        customer: Mapping[str, Any] | None = None,
+        **args: Any,
+    ) -> Case:
+        """A refund as it is decided, with the votes of a ticket."""
+        return self.bundle.case(
             {
                 "action": "refund",
                 "args": {"customer_id": "c1", "amount": amount, **args},
@@ -93,8 +108,6 @@ class Desk:
                 "approvals": self.approvals.rows(ticket),
             }
         )
-        id_ = self.store.record(case, agent=agent["id"])
-        return self.approvals.answer(case, id_, agent=agent["id"], ticket=ticket)
 
     def close(self) -> None:
         """Close what is open."""

@@ -225,6 +225,16 @@ def test_what_a_policy_asks_for_besides_is_asked_on_the_same_ticket(tmp_path: Pa
     desk.close()
 
 
+def test_a_granted_approval_is_found_by_its_call(desk: Desk) -> None:
+    """A caller without the ticket finds it by asking for exactly the same call, and for no other."""
+    ticket = granted(desk)
+    assert desk.call("480.00").ticket == ticket
+    cases = [desk.case(amount) for amount in ("480.00", "481.00", "48.00")]
+    assert [desk.approvals.ready(case, agent="bot-7") for case in cases] == [ticket, None, None]
+    assert desk.call("480.00", ticket).allowed
+    assert desk.approvals.ready(cases[0], agent="bot-7") is None
+
+
 def test_a_withdrawn_question_is_no_approval(desk: Desk) -> None:
     """Nobody can answer what was withdrawn, and its ticket serves for nothing."""
     ticket = desk.call("480.00").ticket
