@@ -28,7 +28,6 @@ COMMANDS: Final = {
     "replay": "Make recorded decisions again, or see what a candidate would decide.",
     "audit": "Ask questions about recorded decisions.",
     "approvals": "See which calls wait for a person, and answer.",
-    "approvals": "See which calls wait for a person, and answer.",
     "publish": "Put modules into a store, each under its version.",
     "versions": "See what is published, and in which stage it is.",
     "diff": "See what differs between two versions, by rule and by text.",
