@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
-import sys
-from collections.abc import Sequence
-from decimal import Decimal
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from policylang.cli.output import json_option, write_json
-from policylang.cli.traces import opened, store_option
+from policylang.cli.output import json_option
+from policylang.cli.rows import rows_text
+from policylang.cli.traces import existing, opened, said, store_option
+
+if TYPE_CHECKING:
+    from policylang.trace.audit import Audit
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @click.group("audit")
@@ -22,14 +24,18 @@ def command() -> None:
     \b
     policylang audit sql "SELECT day, outcome, decisions FROM daily" --store traces.duckdb
     policylang audit run denials_by_reason --store traces.duckdb --param since=2026-11-01
+    policylang audit shell --store traces.duckdb
     """
+
+
+_csv_option = click.option("--csv", "as_csv", is_flag=True, help="Write CSV.")
 
 
 @command.command("sql")
 @click.argument("query")
 @store_option
 @json_option
-@click.option("--csv", "as_csv", is_flag=True, help="Write CSV.")
+@_csv_option
 def sql(query: str, store_path: str, as_json: bool, as_csv: bool) -> None:
     """Answer an SQL query over the views `decisions`, `reasons`, `facts`, `facts.NAME`, `daily`, ..."""
     with opened(store_path) as view:
@@ -37,15 +43,44 @@ def sql(query: str, store_path: str, as_json: bool, as_csv: bool) -> None:
     _write(names, rows, as_json, as_csv)
 
 
+@command.command("views")
+@click.argument("name", metavar="[VIEW]", required=False)
+@store_option
+def views(name: str | None, store_path: str) -> None:
+    """List the views of a store, or the columns of one of them."""
+    from policylang.cli.audit_views import column_lines, view_lines
+
+    with opened(store_path) as view:
+        lines = list(view_lines(view) if name is None else column_lines(view, name))
+    if not lines:
+        raise click.UsageError(f"no view `{name}`; `policylang audit views` shows them")
+    click.echo("\n".join(lines))
+
+
+@command.command("shell")
+@store_option
+def shell(store_path: str) -> None:
+    """Ask one SQL query after another; `\\?` shows what else there is.
+
+    Reads queries from standard input, each ended by `;`, where that is no terminal.
+    """
+    from policylang.cli.audit_shell import Shell
+    from policylang.trace.reading import TraceView
+    from policylang.trace.store import segments_of
+
+    path = existing(store_path)
+    with said(), Shell(lambda: TraceView(path, segments_of(path))) as asked:
+        asked.run()
+    if asked.failed and not asked.is_interactive:
+        raise click.exceptions.Exit(1)
+
+
 @command.command("list")
 def list_() -> None:
     """List the audits that ship, with their parameters."""
-    from policylang.trace.audit import audit, audit_names
+    from policylang.cli.audit_views import audit_lines
 
-    for name in audit_names():
-        found = audit(name)
-        given = " ".join(f"{key}={value}" for key, value in found.params.items())
-        click.echo(f"{name:32} {found.title}{f'  [{given}]' if given else ''}")
+    click.echo("\n".join(audit_lines()))
 
 
 @command.command("run")
@@ -55,7 +90,7 @@ def list_() -> None:
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the audit."
 )
 @json_option
-@click.option("--csv", "as_csv", is_flag=True, help="Write CSV.")
+@_csv_option
 def run(name: str, store_path: str, params: tuple[str, ...], as_json: bool, as_csv: bool) -> None:
     """Run the audit NAME; `policylang audit list` shows them."""
     from policylang.trace.audit import audit, audit_names
@@ -63,6 +98,13 @@ def run(name: str, store_path: str, params: tuple[str, ...], as_json: bool, as_c
     if name not in audit_names():
         raise click.UsageError(f"no audit `{name}`; `policylang audit list` shows them")
     found = audit(name)
+    values = _values(found, params)
+    with opened(store_path) as view:
+        names, rows = view.query(found.sql, dict(values) or None)
+    _write(names, rows, as_json, as_csv)
+
+
+def _values(found: Audit, params: Sequence[str]) -> Mapping[str, str]:
     values = dict(found.params)
     for text in params:
         key, equals, value = text.partition("=")
@@ -70,41 +112,10 @@ def run(name: str, store_path: str, params: tuple[str, ...], as_json: bool, as_c
             known = ", ".join(values) or "none"
             raise click.BadParameter(f"`{text}` is not NAME=VALUE of {known}", param_hint="--param")
         values[key] = value
-    with opened(store_path) as view:
-        names, rows = view.query(found.sql, values or None)
-    _write(names, rows, as_json, as_csv)
+    return values
 
 
 def _write(
     names: Sequence[str], rows: Sequence[Sequence[Any]], as_json: bool, as_csv: bool
 ) -> None:
-    if as_json:
-        write_json([dict(zip(names, map(_plain, row), strict=True)) for row in rows])
-    elif as_csv:
-        writer = csv.writer(sys.stdout)
-        writer.writerow(names)
-        writer.writerows(rows)
-    else:
-        _table(names, [[_shown(value) for value in row] for row in rows])
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | str | float):
-        return value
-    return value.isoformat() if isinstance(value, dt.date | dt.time) else str(value)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(_shown, value))
-    return format(value, "f") if isinstance(value, Decimal) else "" if value is None else str(value)
-
-
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
-    for row in (names, ["-" * width for width in widths], *rows):
-        click.echo(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+    click.echo(rows_text(names, rows, "json" if as_json else "csv" if as_csv else "table"))

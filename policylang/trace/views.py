@@ -53,13 +53,13 @@ VIEWS: Final = {
             body->>'$.used_by' AS used_by, body
         FROM base.events WHERE kind = 'approval'""",
     "stops": """
-        SELECT id, recorded_at, body->>'$.event' AS event, body->>'$.scope' AS scope, body->>'$.by' AS by,
+        SELECT id, recorded_at, body->>'$.event' AS event, body->>'$.scope' AS scope, body->>'$.by' AS person,
             body->>'$.why' AS why, body
         FROM base.events WHERE kind = 'stop'""",
     "rollouts": """
         SELECT id, recorded_at, body->>'$.module' AS module, body->>'$.version' AS version,
             body->>'$.rollout' AS rollout, body->>'$.step' AS step, body->>'$.before' AS stage_before,
-            body->>'$.after' AS stage_after, body->>'$.by' AS by, body->>'$.why' AS why,
+            body->>'$.after' AS stage_after, body->>'$.by' AS person, body->>'$.why' AS why,
             coalesce(CAST(body->>'$.automatic' AS BOOLEAN), false) AS automatic, body
         FROM base.events WHERE kind = 'rollout'""",
     "comparisons": """
