@@ -58,9 +58,9 @@ class PolicyLexer(RegexLexer):
             (r'"', String, "string"),
             (r"`[^`\n]+`", Name),
             # After a dot and before a colon keywords are names.
-            (r"(\.)([a-z][A-Za-z0-9_]*)", bygroups(Punctuation, Name)),
+            (r"(\.)([a-z][A-Za-z0-9_]*)", bygroups(Punctuation, Name)),  # type: ignore[no-untyped-call]
             (r"(rule|limit|never|param|decision)(\s+)([a-z]\w*)(?=\s*:)",
-             bygroups(Keyword.Declaration, Text.Whitespace, Name.Function)),
+             bygroups(Keyword.Declaration, Text.Whitespace, Name.Function)),  # type: ignore[no-untyped-call]
             (r"[a-z][A-Za-z0-9_]*(?=\s*:)", Name.Attribute),
             (words(DECLARING, prefix=r"\b", suffix=r"\b"), Keyword.Declaration),
             (words(EFFECTS, prefix=r"\b", suffix=r"\b"), Keyword.Reserved),
@@ -71,7 +71,7 @@ class PolicyLexer(RegexLexer):
             (r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2}))?", Literal.Date),
             (r"\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?", Literal.Date),
             (rf"(\d[\d_]*(?:\.\d[\d_]*)?)([ \t]+)({UNITS})\b",
-             bygroups(Number, Text.Whitespace, Keyword.Type)),
+             bygroups(Number, Text.Whitespace, Keyword.Type)),  # type: ignore[no-untyped-call]
             (r"\d[\d_]*(?:\.\d[\d_]*)?%?", Number),
             (r"now\b", Name.Builtin),
             (r"[A-Z][A-Za-z0-9_]*", Name.Variable),
