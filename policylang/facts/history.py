@@ -45,9 +45,13 @@ class CallsMade(Protocol):
     """Earlier calls that are looked up where a request is read, by what it says: the `history` of a gate's requests."""
 
     def of(
-        self, history: LimitHistory, columns: tuple[Field, ...], facts: FactSet
+        self,
+        history: LimitHistory,
+        columns: tuple[Field, ...],
+        own: tuple[Value | Missing, ...],
+        now: dt.datetime,
     ) -> Iterable[Sequence[Any]]:
-        """The calls that a limit counts for these facts.
+        """The calls that a limit counts beside one at `now` whose own row, without the time, is `own`.
 
         Each as the JSON forms of the columns of the limit's history, the time last; None for what is missing.
         """
@@ -57,13 +61,26 @@ class CallsMade(Protocol):
 class HistoryReader:
     """The compiled reader of one limit's history."""
 
-    __slots__ = ("_columns", "_counts", "_history", "_limit", "_reads", "names", "relation")
+    __slots__ = (
+        "_columns",
+        "_counts",
+        "_history",
+        "_limit",
+        "_places",
+        "_reads",
+        "names",
+        "relation",
+    )
 
     def __init__(self, history: LimitHistory, schema: Schema, names: Mapping[str, str]) -> None:
         relation = schema.relations[history.relation]
         self.relation = history.relation
         self._history = history
         self._columns = relation.columns
+        self._places = tuple(
+            (read.relation, schema.relations[read.relation].position(read.column))
+            for read in history.reads
+        )
         self.names = names
         """Every name that an entry may use for an action, with its qualified name."""
         self._counts = frozenset(history.actions)
@@ -90,7 +107,8 @@ class HistoryReader:
         """The rows of the calls that are looked up for a request; what cannot be read is refused."""
         readers = (*(read for _, _, _, read in self._reads), read_datetime)
         rows: list[Row] = []
-        for i, call in enumerate(calls.of(self._history, self._columns, facts)):
+        own = tuple([_own(facts, relation, position) for relation, position in self._places])
+        for i, call in enumerate(calls.of(self._history, self._columns, own, facts.now)):
             try:
                 cells = zip(readers, call, self._columns, strict=True)
                 values = tuple(
@@ -195,6 +213,12 @@ def _read(read: Any, given: Any, column: Field, path: str, pointer: str) -> Valu
     if value is None and not column.optional:
         raise _IncompleteError(problem_of_value(None, column.domain, path, pointer))
     return MISSING if value is None else value
+
+
+def _own(facts: FactSet, relation: str, position: int) -> Value | Missing:
+    """What a call itself has where a limit reads: a field of its action, or of a single fact."""
+    rows = facts.of(relation)
+    return rows[0].values[position] if rows else MISSING
 
 
 def _made(read: Any, given: Any, column: Field, i: int) -> Value | Missing:

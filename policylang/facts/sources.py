@@ -110,6 +110,12 @@ class Fetcher:
         self._seconds = seconds
         self._free = threading.BoundedSemaphore(threads)
 
+    def beside(self, sources: Mapping[str, FactSource]) -> Fetcher:
+        """A fetcher of other sources, with the same time limit, that shares the threads of this one."""
+        made = Fetcher(sources, seconds=self._seconds)
+        made._free = self._free
+        return made
+
     def has(self, fact: str) -> bool:
         """Whether there is a source for a fact."""
         return fact in self._sources
