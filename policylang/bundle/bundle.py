@@ -162,7 +162,7 @@ class Bundle:
         facts = self._parts.border.validate(request)
         rows = self._parts.reference.rows
         if isinstance(facts, Rejection):
-            return Case(self.program, refuse(self.program, facts), None, rows)
+            return Case(self.program, refuse(self.program, facts), None, rows, received=request)
         evaluator = self._parts.evaluator
         evaluation = evaluator.evaluate(facts, self._parts.limits)
         if self._verifier is not None:

@@ -24,7 +24,7 @@ class Case:
 
     `facts` are those that rules saw; None where the request was refused before any rule.
     `reference` are the rows of reference facts that it was decided with, `evaluator` is the name and version of
-    what evaluated it (empty where nothing was).
+    what evaluated it (empty where nothing was). `received` is the request as it came, where it was refused.
 
     >>> from policylang import loads
     >>> bundle = loads("module shop action ship { pieces: Int } rule few: allow ship if ship.pieces < 5")
@@ -38,6 +38,7 @@ class Case:
     facts: FactSet | None
     reference: Mapping[str, tuple[Row, ...]]
     evaluator: str = ""
+    received: Mapping[str, object] | str | bytes | None = None
 
     @cached_property
     def model(self) -> Model:

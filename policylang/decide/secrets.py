@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from policylang.evaluate.scopes import expression_variables
-from policylang.facts.schema import Relation, RelationKind, Schema
+from policylang.facts.schema import Relation, Schema
 from policylang.facts.types import Field, ListType, RecordType, RefType, SetType, Type, base
 from policylang.semantics.program import (
     Aggregate,
@@ -110,7 +110,7 @@ def _holds_marked(type_: Type, schema: Schema, marked: Marked) -> bool:
 
 def _inherits(relation: Relation, schema: Schema, marked: Marked) -> bool:
     """Whether the rows of a relation are unfolded from a field, here or further up, that is marked as a whole."""
-    while relation.kind is RelationKind.ITEMS and relation.parent in schema.relations:
+    while relation.parent is not None and relation.parent in schema.relations:
         parent = schema.relations[relation.parent]
         if any(c.name == relation.parent_field and marked(c) for c in parent.columns):
             return True

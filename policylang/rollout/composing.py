@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from policylang.bundle.bundle import Bundle, remade
+from policylang.bundle.bundle import Bundle, Request, remade
 from policylang.bundle.case import Case
 from policylang.bundle.evaluators import EvaluatorName
 from policylang.bundle.loading import DEFAULT_LIMITS, standard_module
@@ -45,10 +45,12 @@ class Composed:
         self._authorizer = Authorizer(self.program, self.rows)
         self._limits = limits
 
-    def case(self, facts: FactSet | Rejection) -> Case:
-        """The decision about validated facts, or about a request that the border refused."""
+    def case(self, facts: FactSet | Rejection, received: Request | None = None) -> Case:
+        """The decision about validated facts, or about a request that the border refused, which a record of that holds."""
         if isinstance(facts, Rejection):
-            return Case(self.program, refuse(self.program, facts), None, self.rows)
+            return Case(
+                self.program, refuse(self.program, facts), None, self.rows, received=received
+            )
         evaluator = self.bundle.evaluator
         decision = self._authorizer.decide(facts, evaluator.evaluate(facts, self._limits))
         return Case(self.program, decision, facts, self.rows, evaluator.name)

@@ -130,7 +130,7 @@ class Deployment:
             # It may be about something that only a candidate declares.
             canaries, shadows = live.canaries, live.shadows
         if not canaries and not shadows:
-            return Decided(active.case(facts))
+            return Decided(active.case(facts, request))
         return self._beside(live, active, request, facts, validation, canaries, shadows)
 
     def settle(self, decided: Decided, decision_id: str, agent: str = "") -> None:
@@ -218,7 +218,9 @@ class Deployment:
         last = self._working
         facts = last.bundle.border.validate(request)
         if isinstance(facts, Rejection):
-            return Case(last.program, refuse(last.program, facts), None, last.rows)
+            return Case(
+                last.program, refuse(last.program, facts), None, last.rows, received=request
+            )
         message = f"the active modules do not make a program: {reason}"
         failure = Failure("", FailureKind.EVALUATOR.value, message)
         decision = Authorizer(last.program, last.rows).decide(facts, failure)
@@ -242,7 +244,7 @@ class Deployment:
             tried, asked = self._try(live, active, request, facts, fell)
         case = tried.case if tried is not None and tried.has_acted else None
         if case is None:
-            asked = asked or timed(lambda: active.case(facts))
+            asked = asked or timed(lambda: active.case(facts, request))
             case = asked[0]
         pending = None
         if shadows or tried is not None:
@@ -336,7 +338,7 @@ class Deployment:
             return Tried(fell.inside, fell.buckets, None, None, composed), None
         try:
             case, microseconds = timed(
-                lambda: composed.case(self._read_by(live, composed, request, facts))
+                lambda: composed.case(self._read_by(live, composed, request, facts), request)
             )
         except Exception as bug:  # noqa: BLE001  a canary that breaks falls back to the active version
             return Tried(
@@ -346,7 +348,7 @@ class Deployment:
         suspect = case.decision.failure is not None or case.decision.rejection is not None
         asked: _Timed | None = None
         if suspect or (not is_agreed and case.decision.outcome is not Outcome.DENY):
-            asked = timed(lambda: active.case(facts))
+            asked = timed(lambda: active.case(facts, request))
         error = "" if asked is None else fault(asked[0], case)
         held = asked is not None and not is_agreed and _is_looser(asked[0], case)
         tried = Tried(fell.inside, fell.buckets, case, microseconds, error, not (error or held))

@@ -24,6 +24,7 @@ from policylang.facts.rejection import NeededFact, Problem, Rejection, Rejection
 from policylang.semantics.program import Program
 from policylang.trace.chain import Record
 from policylang.trace.programs import NotReplayableError, program_again, reference_again
+from policylang.trace.sealing import unreadable
 
 
 class Supply(Protocol):
@@ -86,7 +87,12 @@ class Archive:
         return rows
 
     def deciding(self, body: Mapping[str, Any]) -> Deciding:
-        """What decided it then: its program over its reference data."""
+        """What decided it then: its program over its reference data.
+
+        Raises `NotReplayableError` where that cannot be made again, or something of the decision was erased.
+        """
+        if problem := unreadable(body):
+            raise NotReplayableError(problem)
         digest = body["decision"]["program"]["digest"]
         digests = body.get("facts", {}).get("reference", {})
         key = (digest, tuple(sorted(digests.items())))

@@ -14,6 +14,7 @@ from policylang.facts.rejection import Rejection
 from policylang.trace.archive import Archive, Deciding
 from policylang.trace.carried import Carrier
 from policylang.trace.programs import NotReplayableError
+from policylang.trace.sealing import unreadable
 
 _COMPARED: Final = ("outcome", "determining", "violated", "requires", "obligations", "values")
 """What of two versions' decisions is compared: what callers act on, and by which rules."""
@@ -32,7 +33,12 @@ class Candidate:
         self._ready: dict[tuple[tuple[str, str], ...], Deciding] = {}
 
     def deciding(self, body: Mapping[str, Any]) -> Deciding:
-        """The candidate over its own reference data, and the recorded where it has none."""
+        """The candidate over its own reference data, and the recorded where it has none.
+
+        Raises `NotReplayableError` where something of the decision was erased.
+        """
+        if problem := unreadable(body):
+            raise NotReplayableError(problem)
         own = self._bundle.reference.relations
         known = self._bundle.program.schema.relations
         digests = body.get("facts", {}).get("reference", {})

@@ -10,10 +10,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from policylang.decide.json import canonical
+from policylang.trace.sealing import Keyring, opened
 
 RECORD_FORM: Final = 1
 """The version of the form of a record."""
@@ -40,12 +41,23 @@ class Record:
     previous: str
     digest: str
     text: str
+    keyring: Keyring | None = field(default=None, compare=False, repr=False)
+    """Where the keys of personal values are found; without it they stay sealed."""
 
     @property
     def body(self) -> dict[str, Any]:
-        """What the record says, read from its text; numbers stay exact."""
+        """What the record says, read from its text; numbers stay exact.
+
+        Personal values are put back where their keys are known; `(erased)` stands for those that were erased.
+        """
         body: dict[str, Any] = json.loads(self.text)["body"]
-        return body
+        return body if self.keyring is None or "sealed" not in body else opened(body, self.keyring)
+
+
+def put_back(record: Record) -> Record:
+    """The record with its personal values in its text, as far as they can be read, to be shown and not to be stored."""
+    form = {**json.loads(record.text), "body": record.body}
+    return replace(record, text=canonical(form).decode())
 
 
 class BrokenRecordError(ValueError):

@@ -9,6 +9,7 @@ from typing import Any
 
 from policylang.bundle.case import Case
 from policylang.decide.json import decision_to_json, facts_to_json, firings_to_json
+from policylang.trace.received import received_form
 from policylang.trace.versions import versions
 
 LONGEST_AGENT = 200
@@ -52,6 +53,8 @@ def decision_body(case: Case, around: Circumstances) -> dict[str, Any]:
         body["microseconds"] = around.duration // dt.timedelta(microseconds=1)
     if case.evaluator:
         body["evaluator"] = case.evaluator
+    if case.received is not None:
+        body["received"] = received_form(case.received)
     if facts is not None:
         body["facts"] = facts_to_json(facts, case.program.schema)
         body["firings"] = firings_to_json(decision.firings, case.program)

@@ -21,6 +21,7 @@ from policylang.facts.reference import ReferenceRelation, hold
 from policylang.facts.schema import Relation, RelationKind, Schema
 from policylang.facts.types import base
 from policylang.semantics.program import ModuleInfo, Program
+from policylang.trace.sealing import unreadable
 
 _NO_TIME = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 _GIVEN = frozenset(
@@ -75,6 +76,8 @@ def _module(module: ModuleInfo) -> dict[str, Any]:
 def _columns(relation: Relation) -> Iterator[dict[str, Any]]:
     for column in relation.columns:
         hidden = {"secret": True} if column.secret else {}
+        if column.personal:
+            hidden["personal"] = True
         yield {
             "relation": relation.name,
             "column": column.name,
@@ -112,6 +115,8 @@ def program_again(body: Mapping[str, Any]) -> Program:
 def reference_again(body: Mapping[str, Any], schema: Schema) -> ReferenceRelation:
     """The reference relation of a `reference` record. Raises `NotReplayableError` where it has another digest."""
     name = body["relation"]
+    if problem := unreadable(body):
+        raise NotReplayableError(f"reference data of {name}: {problem}")
     if name not in schema.relations:
         raise NotReplayableError(f"the program declares no {name}")
     form = {

@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 import duckdb
 
 from policylang.errors import PolicyError
-from policylang.trace.chain import Record
+from policylang.trace.chain import Record, put_back
 from policylang.trace.folding import is_held, read_segment
+from policylang.trace.keys import KEYS, KeyFile
 from policylang.trace.migrations import form_of
 from policylang.trace.segments import segment_paths
 from policylang.trace.tables import (
+    SEALED_TEXT,
     STORE_FORM,
     create_base_views,
     create_tables,
@@ -75,14 +77,22 @@ def _asked() -> Iterator[None]:
 
 
 class TraceView:
-    """Everything that was recorded when it was made. Holds the file for reading until it is closed."""
+    """Everything that was recorded when it was made. Holds the file for reading until it is closed.
 
-    def __init__(self, path: Path, folder: Path, *, wait: float = 10.0) -> None:
+    Records show the personal values whose keys are there. Views show them where `personal` says so, and `(sealed ...)`
+    in their place otherwise.
+    """
+
+    def __init__(
+        self, path: Path, folder: Path, *, wait: float = 10.0, personal: bool = False
+    ) -> None:
         # INVARIANT: segments are opened before the file. What is folded in between is in the ledger then,
         # and what was folded before is not among them: nothing is missed, and the ledger tells what is double.
         contents = list(_contents(folder)) if folder.is_dir() else []
         self._database = duckdb.connect()
         self._is_ready = False
+        self._keys = KeyFile(Path(f"{path}{KEYS}"))
+        self._shows_personal = personal
         try:
             self.is_folded = self._attach(path, wait) if path.exists() else False
             known = self._known()
@@ -193,10 +203,28 @@ class TraceView:
         for name in ("records", "ledger"):
             both = f" UNION ALL SELECT * FROM folded.base.{name}" if self.is_folded else ""
             self._database.execute(f"CREATE VIEW base.{name} AS SELECT * FROM pending.{name}{both}")
-        create_base_views(self._database)
+        create_base_views(self._database, self._shown())
         create_views(self._database)
         create_fact_views(self._database)
         self._is_ready = True
+
+    def _shown(self) -> str:
+        """The schema whose `records` views read: with personal values put back, where that was asked for."""
+        if not self._shows_personal:
+            return "base"
+        create_tables(self._database, "opened", stored=False)
+        rows = self._database.execute(f"SELECT {_COLUMNS} FROM base.records WHERE {SEALED_TEXT}")
+        readable = [self._record(row) for row in rows.fetchall()]
+        insert_records(self._database, "opened", "", [put_back(record) for record in readable])
+        self._database.execute("CREATE SCHEMA shown")
+        self._database.execute(
+            f"""CREATE VIEW shown.records AS SELECT * FROM base.records WHERE NOT {SEALED_TEXT}
+                UNION ALL SELECT * FROM opened.records"""
+        )
+        return "shown"
+
+    def _record(self, row: tuple[Any, ...]) -> Record:
+        return replace(Record(*row), keyring=self._keys)
 
     # --- reading ---
 
@@ -206,14 +234,14 @@ class TraceView:
         for records in self._pending.values():
             for record in records:
                 if is_meant(record):
-                    return record
+                    return replace(record, keyring=self._keys)
         if not self.is_folded:
             return None
         query = f"SELECT {_COLUMNS} FROM folded.base.records WHERE {condition} LIMIT 1"
         # A cursor of its own: another thread may look something up while records are read.
         with self._database.cursor() as cursor:
             row = cursor.execute(query, values).fetchone()
-        return None if row is None else Record(*row)
+        return None if row is None else self._record(row)
 
     def _fetch(
         self, condition: str, values: dict[str, Any], order: str, limit: int | None
@@ -231,7 +259,7 @@ class TraceView:
                 for row in rows:
                     # An event of the state may have been written again after a kill, under its identity.
                     if row[1] != last:
-                        yield Record(*row)
+                        yield self._record(row)
                     last = row[1]
         finally:
             cursor.close()

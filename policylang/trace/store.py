@@ -7,6 +7,7 @@ process records into segments of its own; `fold` moves them into the file. A rea
 from __future__ import annotations
 
 import datetime as dt
+import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,10 +25,13 @@ from policylang.trace.checkpoint import (
     write_checkpoint,
 )
 from policylang.trace.decisions import Circumstances, decision_body
+from policylang.trace.erasing import Erased, NothingToEraseError, erasure_body, loose_handles
 from policylang.trace.folding import Folded, fold
 from policylang.trace.identity import Identities
+from policylang.trace.keys import KEYS, Destroyed, KeyFile
 from policylang.trace.outcomes import Status, outcome_body
 from policylang.trace.programs import program_body, reference_body
+from policylang.trace.sealer import Sealer
 from policylang.trace.state import MARK, STATE, State
 from policylang.trace.store_reading import StoreReading
 from policylang.trace.writer import Durability, SegmentWriter, TraceUnavailableError
@@ -55,6 +59,8 @@ class TraceStore(StoreReading):
         self._writer = writer
         self._on_failure = on_failure
         self._known: set[tuple[str, str]] = set()
+        self._keys = KeyFile(Path(fspath(path) + KEYS))
+        self._sealer = Sealer(self._keys, self.get)
         self._identities = Identities()
         self._lost: list[str] = []
         mark = segments_of(path) / MARK
@@ -81,6 +87,7 @@ class TraceStore(StoreReading):
         store = cls(chosen, writer, on_failure)
         try:
             store.publish_events()
+            store.record_erasures()
         except TraceUnavailableError as error:
             # Recording and reading do without a state; what needs it will say so.
             _log.error("events of the state are not in the chain yet: %s", error)
@@ -131,11 +138,25 @@ class TraceStore(StoreReading):
         was decided. Raises as `record` does.
         """
         body = outcome_body(decision, Status(status), action, arguments, detail)
-        return self.write("outcome", body)
+        return self.write("outcome", body, about=decision, hide=("arguments", "detail"))
 
-    def write(self, kind: str, body: dict[str, Any]) -> str:
-        """Record something else about decisions, such as an outcome; see `record` for what may be raised."""
-        return self._acknowledged(lambda: self._writer.write(kind, body))
+    def write(
+        self, kind: str, body: dict[str, Any], *, about: str = "", hide: Sequence[str] = ()
+    ) -> str:
+        """Record something else about decisions, such as an outcome; see `record` for what may be raised.
+
+        The members `hide` of the body are sealed as the decision `about` is: they may hold personal values.
+        """
+        return self._acknowledged(
+            lambda: self._writer.write(kind, self._sealer.naming(about, body, hide))
+        )
+
+    def sealed(self, body: dict[str, Any], *, about: str, hide: Sequence[str]) -> dict[str, Any]:
+        """A body for an event of the state, with the members `hide` sealed as the decision `about` is.
+
+        Raises `TraceUnavailableError` where the keys cannot be read.
+        """
+        return self._sealer.naming(about, body, hide)
 
     def write_all(self, kind: str, bodies: Sequence[Mapping[str, Any]]) -> None:
         """Record several things of one kind with one sync. Raises `TraceUnavailableError` where they cannot be."""
@@ -147,6 +168,37 @@ class TraceStore(StoreReading):
         For candidates, whose answers are no decisions. Raises `TraceUnavailableError` where they cannot be.
         """
         self._needed(case)
+
+    def erase(self, subject: str = "", *, record: str = "", reason: str = "") -> Erased:
+        """Destroy the keys that the personal values of a subject (`customer=c-17`) are sealed with, and record that.
+
+        With `record`, those of one record that belong to no subject. What is sealed with them can be read by nobody
+        from then on, in whatever copy. Raises `NothingToEraseError`, and `TraceUnavailableError` where the keys or the
+        record cannot be written; where only the record failed, the next erasure or opening writes it.
+        """
+        self.record_erasures()
+        if record:
+            found = self.get(record)
+            body = None if found is None else json.loads(found.text)["body"]
+            gone = self._keys.destroy_loose(loose_handles(record, body))
+        else:
+            gone = self._keys.destroy(subject)
+        if not gone:
+            raise NothingToEraseError(
+                f"no key belongs to {record or subject} alone"
+                if record
+                else f"nothing is sealed for {subject}"
+            )
+        id_ = self._writer.write("erasure", erasure_body(gone, reason)).id
+        self._keys.told(key.handle for key in gone)
+        return Erased(id_, len(gone))
+
+    def record_erasures(self) -> None:
+        """Record what was erased before, and could not be recorded then. Raises `TraceUnavailableError`."""
+        if untold := self._keys.untold():
+            gone = tuple(Destroyed(handle) for handle in untold)
+            self._writer.write("erasure", erasure_body(gone, "recorded later"))
+            self._keys.told(untold)
 
     def fold(self, *, wait: float = 10.0) -> Folded:
         """Move what this process recorded, and the segments of others that are done, into the DuckDB file.
@@ -189,7 +241,10 @@ class TraceStore(StoreReading):
 
     def _decision(self, case: Case, around: Circumstances) -> Record:
         self._needed(case)
-        return self._writer.write("decision", decision_body(case, around))
+        body, about = self._sealer.decision(case, decision_body(case, around))
+        record = self._writer.write("decision", body)
+        self._sealer.remember(record.id, about)
+        return record
 
     def _needed(self, case: Case) -> None:
         self._once(case.program.digest, "program", lambda: program_body(case.program))
@@ -202,7 +257,9 @@ class TraceStore(StoreReading):
         self._once(
             f"{relation}={digest}",
             "reference",
-            lambda: reference_body(relation, digest, rows, case.program.schema),
+            lambda: self._sealer.reference(
+                case.program, rows, reference_body(relation, digest, rows, case.program.schema)
+            ),
         )
 
     def _once(self, digest: str, kind: str, body: Callable[[], dict[str, Any]]) -> None:

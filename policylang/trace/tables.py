@@ -144,10 +144,14 @@ def create_tables(database: duckdb.DuckDBPyConnection, schema: str, *, stored: b
     database.execute(_LEDGER.format(s=schema))
 
 
-def create_base_views(database: duckdb.DuckDBPyConnection) -> None:
-    """Make the views of `base.records` that the views for people read."""
+SEALED_TEXT: Final = """contains(text, '"sealed":[{"at":[')"""
+"""Whether a record is sealed, or says something that looks so."""
+
+
+def create_base_views(database: duckdb.DuckDBPyConnection, source: str = "base") -> None:
+    """Make the views that the views for people read, of the `records` in the schema `source`."""
     for name, query in BASE_VIEWS.items():
-        database.execute(f"CREATE OR REPLACE VIEW base.{name} AS {query.format(s='base')}")
+        database.execute(f"CREATE OR REPLACE VIEW base.{name} AS {query.format(s=source)}")
 
 
 def insert_records(
