@@ -164,7 +164,7 @@ class Transition:
         return cls(
             module=form["module"],
             version=form["version"],
-            rollout=form["rollout"],
+            rollout=form.get("rollout", ""),
             step=Step(form["step"]),
             before=Stage(form["before"]),
             after=Stage(form["after"]),
