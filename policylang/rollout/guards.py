@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from policylang.diagnostics import Diagnostic
 from policylang.errors import PolicyInvalid
 from policylang.rollout.composing import Composer
+from policylang.rollout.judging import refusal
 from policylang.rollout.slicing import Key, read_key
 from policylang.rollout.stages import ModuleStanding, Settings, Stage, Standing, Step
 from policylang.rollout.versions import Version
@@ -240,6 +241,15 @@ def _loosening(proposal: Proposal) -> str | None:
     return f"{loosened} {were} less strict than live; `--allow-loosening` agrees to that"
 
 
+def _criteria(proposal: Proposal) -> str | None:
+    """What the module asks of its own figures. They are read before the transaction, and were so then."""
+    if proposal.step is not Step.PROMOTE:
+        return None
+    return refusal(
+        proposal.store, proposal.program, proposal.standing, proposal.counted, proposal.now
+    )
+
+
 def _last(proposal: Proposal) -> str | None:
     is_active = proposal.standing.stage is Stage.ACTIVE
     if proposal.step is Step.RETIRE and is_active and len(proposal.active) == 1:
@@ -266,6 +276,7 @@ GUARDS: Final[dict[Guard, Check]] = {
     Guard.KEY: _key,
     Guard.SHADOW: _shadow,
     Guard.LOOSENING: _loosening,
+    Guard.CRITERIA: _criteria,
 }
 """The guards in the order in which they are asked."""
 
