@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from functools import partial
+from typing import Final, TypeAlias
 
 from policylang.decide.authorize import Fired, Says, Verdict, authorize
 from policylang.decide.decision import (
     Decision,
+    Later,
     Outcome,
     Reason,
     ReasonKind,
@@ -91,9 +93,10 @@ class Authorizer:
         self.secrets = secrets_of(program)
         self._rules = {rule.name: rule for rule in program.rules}
         self._assigns = any(isinstance(rule.head, Assign) for rule in program.rules)
-        self._sentences: dict[str, Sentence] = {}
+        self._sentences: dict[str, Sentence | str] = {}
         self._courses: dict[_Key, _Course] = {}
         self._patterns: dict[Pattern, _Course] = {}
+        self._templates: dict[Pattern, _Template] = {}
 
     def decide(self, facts: FactSet, evaluation: Evaluation) -> Decision:
         """The decision about one request. See `decide`."""
@@ -103,7 +106,7 @@ class Authorizer:
         if pattern is not None:
             course = self._patterns.get(pattern) or self._course(facts.action, pattern)
             if not course.assigns:
-                origin = (self._fields, course, facts, evaluation)
+                origin = (self._later, course, facts, evaluation)
                 return deferred_decision(origin, course.outcome, course.named, evaluation.own)
         fired = self._fired(facts.action, evaluation)
         if self._assigns:
@@ -112,7 +115,7 @@ class Authorizer:
                 return self._failed(facts, failure)
         case = _Case(self, facts, evaluation, fired)
         return deferred_decision(
-            (case.fields,), case.course.outcome, case.course.named, evaluation.own
+            (case.later,), case.course.outcome, case.course.named, evaluation.own
         )
 
     def _course(self, action: str, pattern: Pattern) -> _Course:
@@ -127,15 +130,25 @@ class Authorizer:
         self._patterns[pattern] = course
         return course
 
-    def _fields(self, course: _Course, facts: FactSet, evaluation: Firings) -> dict[str, Any]:
+    def _later(self, course: _Course, facts: FactSet, evaluation: Firings) -> Later:
         """What is left to make of a decision by a pattern."""
-        assert evaluation.pattern is not None
+        pattern = evaluation.pattern
+        assert pattern is not None
+        template = self._templates.get(pattern)
+        if template is not None:
+            return template.later(self, facts, evaluation)
         fired = [
             (rule, [firing])
-            for rule, firing in zip(evaluation.pattern.rules, evaluation.own, strict=True)
+            for rule, firing in zip(pattern.rules, evaluation.own, strict=True)
             if not rule.is_clause
         ]
-        return _Case(self, facts, evaluation, fired, course).fields()
+        case = _Case(self, facts, evaluation, fired, course)
+        later = case.later()
+        if len(self._templates) >= _MOST_COURSES:
+            self._templates.clear()
+        if not any(rule.variables and _says_more(rule) for rule in pattern.rules):
+            self._templates[pattern] = _Template(later, tuple(case.spoken(pattern.rules)))
+        return later
 
     def course(self, action: str, fired: _AllFired, granted: tuple[bool, ...]) -> _Course:
         """What follows from the rules that fired: the same for all requests that fire the same rules.
@@ -150,13 +163,17 @@ class Authorizer:
             known = self._courses[key] = _course([rule for rule, _ in fired], granted)
         return known
 
-    def sentence(self, rule: Rule, message: Message) -> Sentence:
-        """The sentence of a rule, prepared."""
+    def sentence(self, rule: Rule, message: Message) -> Sentence | str:
+        """The sentence of a rule, prepared; a text where it is always the same."""
         known = self._sentences.get(rule.name)
         if known is None:
             known = sentence_of(rule, message, self.program, self.reference, self.secrets)
             self._sentences[rule.name] = known
         return known
+
+    def model(self, facts: FactSet, evaluation: Firings) -> Model:
+        """The finished model of one request."""
+        return Model(self.program, facts, evaluation.firings, self.reference)
 
     def _failed(self, facts: FactSet, failure: Failure) -> Decision:
         message = failure.message
@@ -234,6 +251,11 @@ def _course(rules: Sequence[Rule], granted: tuple[bool, ...]) -> _Course:
     )
 
 
+def _says_more(rule: Rule) -> bool:
+    """Whether a rule says of its own what a decision has: an approval, a duty."""
+    return isinstance(rule.head, RequireApproval | Oblige)
+
+
 def _asks(rule: Rule) -> bool:
     return isinstance(rule.head, RequireApproval)
 
@@ -257,10 +279,51 @@ def _determining(verdict: Verdict) -> frozenset[str]:
     return verdict.deciding | verdict.violated
 
 
+_Spoken: TypeAlias = "tuple[Reason, Sentence | None, int]"
+"""A reason; where its message depends on the request, what says it, and the place of its firing."""
+
+
+class _Template:
+    """What decisions by one pattern have in common: all but the messages that speak of the request."""
+
+    __slots__ = ("_after", "_before", "_later", "_spoken", "_values")
+
+    def __init__(self, later: Later, spoken: tuple[_Spoken, ...]) -> None:
+        place = Later._fields.index("values")
+        self._later = later
+        self._before = tuple(later[2:place])
+        self._values = dict(later.values)
+        self._after = tuple(later[place + 1 :])
+        self._spoken = None if all(say is None for _, say, _ in spoken) else spoken
+
+    def later(self, authorizer: Authorizer, facts: FactSet, evaluation: Firings) -> Later:
+        """The fields of one decision."""
+        action, reasons = self._later.action, self._later.reasons
+        if self._spoken is not None:
+            finished = partial(authorizer.model, facts, evaluation)
+            own = evaluation.own
+            reasons = tuple(
+                [
+                    reason
+                    if say is None
+                    else Reason(
+                        reason.kind, reason.rule, say(facts, own[i], finished), reason.internal
+                    )
+                    for reason, say, i in self._spoken
+                ]
+            )
+        # The values are a mapping that a caller may change: each decision has its own.
+        fields = (action, reasons, *self._before, dict(self._values), *self._after)
+        return _NEW_TUPLE(Later, fields)
+
+
+_NEW_TUPLE: Final = tuple.__new__
+
+
 class _Case:
     """One request on its way to a decision: the rules that fired, and what follows from them."""
 
-    __slots__ = ("authorizer", "course", "evaluation", "facts", "fired", "model", "requirements")
+    __slots__ = ("authorizer", "course", "evaluation", "facts", "fired", "made", "requirements")
 
     def __init__(
         self,
@@ -274,7 +337,7 @@ class _Case:
         self.facts = facts
         self.evaluation = evaluation
         self.fired = fired
-        self.model: Model | None = None
+        self.made: Model | None = None
         self.requirements = self._required()
         if course is None:
             given = self.requirements.values()
@@ -282,25 +345,33 @@ class _Case:
             course = authorizer.course(facts.action, fired, granted)
         self.course = course
 
-    def fields(self) -> dict[str, Any]:
+    def later(self) -> Later:
         """The fields of the decision that are not made yet."""
         program, course = self.authorizer.program, self.course
         reasons = list(self._reasons())
         declared = program.schema.decisions
-        return {
-            "action": self.facts.action,
-            "reasons": tuple(dict.fromkeys(reasons)) if len(reasons) > 1 else tuple(reasons),
-            "suppressed": course.suppressed,
-            "violated": course.violated,
-            "requires": self._asked() if self.requirements else (),
-            "obligations": obligations(self._counting()) if course.obliges else (),
-            "values": assignments(self._counting(), self._wanted(declared)) if declared else {},
-            "program": program.digest,
-            "modules": program.modules,
-            "settled": self.evaluation.settled,
-            "failure": None,
-            "rejection": None,
-        }
+        return Later(
+            action=self.facts.action,
+            reasons=tuple(dict.fromkeys(reasons)) if len(reasons) > 1 else tuple(reasons),
+            suppressed=course.suppressed,
+            violated=course.violated,
+            requires=self._asked() if self.requirements else (),
+            obligations=obligations(self._counting()) if course.obliges else (),
+            values=assignments(self._counting(), self._wanted(declared)) if declared else {},
+            program=program.digest,
+            modules=program.modules,
+            settled=self.evaluation.settled,
+        )
+
+    def spoken(self, rules: Sequence[Rule]) -> Iterator[_Spoken]:
+        """The reasons for every decision whose firings are of these rules, each once."""
+        for rule, firings in self.fired:
+            if rule.name in self.course.determining:
+                say = "" if rule.message is None else self.authorizer.sentence(rule, rule.message)
+                for reason in self._reason(rule, firings[0]):
+                    yield reason, None if isinstance(say, str) else say, rules.index(rule)
+        if self.course.nothing_allows:
+            yield self._nothing_allows(), None, 0
 
     def _counting(self) -> _AllFired:
         """The rules that fired and were not suppressed."""
@@ -335,7 +406,10 @@ class _Case:
                 for firing in firings:
                     yield from self._reason(rule, firing)
         if self.course.nothing_allows:
-            yield Reason(ReasonKind.NOTHING_ALLOWS, "", nothing_allows(self.facts.action))
+            yield self._nothing_allows()
+
+    def _nothing_allows(self) -> Reason:
+        return Reason(ReasonKind.NOTHING_ALLOWS, "", nothing_allows(self.facts.action))
 
     def _reason(self, rule: Rule, firing: Firing) -> Iterator[Reason]:
         asked, ruled, message = None, self.course.ruled, rule.message
@@ -348,15 +422,14 @@ class _Case:
             yield Reason(_kind(rule, ruled), rule.name, text)
         else:
             say = self.authorizer.sentence(rule, message)
-            text = say(self.facts.rows, firing, self._finished)
+            text = say if isinstance(say, str) else say(self.facts, firing, self._finished)
             yield Reason(_kind(rule, ruled), rule.name, text, message.internal)
 
     def _finished(self) -> Model:
         """The finished model, made where a sentence has to search it."""
-        if self.model is None:
-            own = self.authorizer
-            self.model = Model(own.program, self.facts, self.evaluation.firings, own.reference)
-        return self.model
+        if self.made is None:
+            self.made = self.authorizer.model(self.facts, self.evaluation)
+        return self.made
 
 
 def _kind(rule: Rule, ruled: Outcome) -> ReasonKind:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from policylang.evaluate.firings import NOTHING_SETTLED, Failure, Firing, Settled, merged
 from policylang.facts.deferred import Deferred
@@ -144,11 +144,12 @@ class Decision(Deferred):
     failure: Failure | None = None
     rejection: Rejection | None = None
 
-    def _made(self, origin: Any) -> dict[str, Any]:
+    def _make(self, origin: Any) -> None:
         make, *given = origin
-        fields: dict[str, Any] = make(*given)
+        for put, value in zip(_LATER, make(*given), strict=True):
+            put(self, value)
         # What they are made from is not needed any more, and may be large. It goes last.
-        return {**fields, "origin": None}
+        _ORIGIN(self, None)
 
     @property
     def all_firings(self) -> tuple[Firing, ...]:
@@ -156,15 +157,34 @@ class Decision(Deferred):
         return merged(self.firings, self.settled)
 
 
+class Later(NamedTuple):
+    """The fields of a decision that can wait until they are asked for."""
+
+    action: str
+    reasons: tuple[Reason, ...]
+    suppressed: tuple[Suppression, ...]
+    violated: tuple[str, ...]
+    requires: tuple[Requirement, ...]
+    obligations: tuple[Obligation, ...]
+    values: Mapping[str, Assignment]
+    program: str
+    modules: tuple[ModuleInfo, ...]
+    settled: Settled
+    failure: Failure | None = None
+    rejection: Rejection | None = None
+
+
 _NEW: Final = object.__new__
+_SLOTS: Final[Any] = vars(Decision)
 _ORIGIN: Final[Any] = vars(Deferred)["origin"].__set__
-_OUTCOME: Final[Any] = vars(Decision)["outcome"].__set__
-_DETERMINING: Final[Any] = vars(Decision)["determining"].__set__
-_FIRINGS: Final[Any] = vars(Decision)["firings"].__set__
+_OUTCOME: Final = _SLOTS["outcome"].__set__
+_DETERMINING: Final = _SLOTS["determining"].__set__
+_FIRINGS: Final = _SLOTS["firings"].__set__
+_LATER: Final = tuple([_SLOTS[name].__set__ for name in Later._fields])
 
 
 def deferred_decision(
-    origin: tuple[Callable[..., dict[str, Any]], *tuple[Any, ...]],
+    origin: tuple[Callable[..., Later], *tuple[Any, ...]],
     outcome: Outcome,
     determining: tuple[str, ...],
     firings: tuple[Firing, ...],

@@ -6,7 +6,7 @@ whatever else a blank holds is left to `fill`'s own reading, over the finished m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TypeAlias
 
 from policylang.decide.messages import shown_blank
@@ -14,7 +14,7 @@ from policylang.decide.secrets import Secrets
 from policylang.decide.wording import MISSING_WORD, number, said
 from policylang.evaluate.firings import Firing
 from policylang.evaluate.model import Model, Reference
-from policylang.facts.factset import Row
+from policylang.facts.factset import FactSet
 from policylang.facts.types import DecimalType, Type
 from policylang.facts.values import MISSING
 from policylang.semantics.program import (
@@ -31,16 +31,16 @@ from policylang.semantics.program import (
 Finished: TypeAlias = "Callable[[], Model]"
 """Gives the finished model where a blank has to be searched for in it."""
 
-Sentence: TypeAlias = "Callable[[Mapping[str, tuple[Row, ...]], Firing, Finished], str]"
-"""The sentence of a rule: from the rows of a request and a firing of the rule."""
+Sentence: TypeAlias = "Callable[[FactSet, Firing, Finished], str]"
+"""The sentence of a rule: from the facts of a request and a firing of the rule."""
 
 _Part: TypeAlias = "str | Sentence"
 
 
 def sentence_of(
     rule: Rule, message: Message, program: Program, reference: Reference | None, secrets: Secrets
-) -> Sentence:
-    """What `fill` says of every firing of the rule."""
+) -> Sentence | str:
+    """What `fill` says of every firing of the rule: a text where it is always the same."""
     given = {*program.tables, *program.predicates, *(reference or ())}
     parts: list[_Part] = []
     for part in message.parts:
@@ -52,14 +52,13 @@ def sentence_of(
     return _joined(tuple(parts))
 
 
-def _joined(parts: tuple[_Part, ...]) -> Sentence:
+def _joined(parts: tuple[_Part, ...]) -> Sentence | str:
     if all(isinstance(part, str) for part in parts):
-        whole = "".join(part for part in parts if isinstance(part, str))
-        return lambda _rows, _firing, _finished: whole
+        return "".join(part for part in parts if isinstance(part, str))
 
-    def joined(rows: Mapping[str, tuple[Row, ...]], firing: Firing, finished: Finished) -> str:
+    def joined(facts: FactSet, firing: Firing, finished: Finished) -> str:
         return "".join(
-            [part if type(part) is str else part(rows, firing, finished) for part in parts]  # type: ignore[operator]
+            [part if type(part) is str else part(facts, firing, finished) for part in parts]  # type: ignore[operator]
         )
 
     return joined
@@ -97,15 +96,15 @@ def _is_bound(value: Variable, rule: Rule) -> bool:
 
 
 def _bound(position: int, type_: Type) -> Sentence:
-    return lambda _rows, firing, _finished: said(firing.bindings[position], type_)
+    return lambda _facts, firing, _finished: said(firing.bindings[position], type_)
 
 
 def _cell(relation: str, position: int, type_: Type) -> Sentence:
     say = number if isinstance(type_, DecimalType) else said
 
-    def cell(rows: Mapping[str, tuple[Row, ...]], _firing: Firing, _finished: Finished) -> str:
-        for row in rows.get(relation, ()):
-            value = row[1][position]
+    def cell(facts: FactSet, _firing: Firing, _finished: Finished) -> str:
+        for values in facts.values_of(relation):
+            value = values[position]
             if value is not MISSING:
                 return value if type(value) is str else say(value, type_)  # type: ignore[arg-type]
         return MISSING_WORD
@@ -116,7 +115,7 @@ def _cell(relation: str, position: int, type_: Type) -> Sentence:
 def _searched(blank: Blank, rule: Rule, secrets: Secrets) -> Sentence:
     names = [variable.name for variable in rule.variables]
 
-    def searched(_rows: Mapping[str, tuple[Row, ...]], firing: Firing, finished: Finished) -> str:
+    def searched(_facts: FactSet, firing: Firing, finished: Finished) -> str:
         bindings = dict(zip(names, firing.bindings, strict=True))
         return shown_blank(blank, rule.name, bindings, finished(), secrets)
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 class Deferred:
     """A frozen dataclass with slots inherits from this where its fields may be made later.
 
-    `origin` is what the fields follow from; None where all are there. `_made` gives the fields that
-    are not. Thread-safe: two threads may both make the fields, and make them equal.
+    `origin` is what the fields follow from; None where all are there. `_make` puts the others into their
+    slots. Thread-safe: two threads may both make the fields, and make them equal.
     """
 
     __slots__ = ("origin",)
     origin: Any
 
-    def _made(self, origin: Any) -> dict[str, Any]:
+    def _make(self, origin: Any) -> None:
         raise NotImplementedError
 
     if not TYPE_CHECKING:
@@ -31,7 +31,6 @@ class Deferred:
                 return None
             origin = self.origin
             if origin is not None and name in type(self).__dataclass_fields__:
-                for field, value in self._made(origin).items():
-                    object.__setattr__(self, field, value)
+                self._make(origin)
             # Where another thread made the fields just now they are there; else this says what is not.
             return object.__getattribute__(self, name)

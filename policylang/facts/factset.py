@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -62,11 +62,13 @@ class Shape:
     Told apart by identity: an evaluator makes code for each that it meets.
     """
 
-    __slots__ = ("action", "parts")
+    __slots__ = ("action", "parts", "single")
 
     def __init__(self, action: str, parts: tuple[Part, ...]) -> None:
         self.action = action
         self.parts = parts
+        self.single = {part.relation: i for i, part in enumerate(parts) if not part.many}
+        """The places of the relations of one row."""
 
 
 class Taken(NamedTuple):
@@ -109,28 +111,46 @@ class FactSet(Deferred):
         """The rows of a relation."""
         return self.rows.get(relation, ())
 
-    def _made(self, origin: Any) -> dict[str, Any]:
+    def values_of(self, relation: str) -> Sequence[tuple[Value | Missing, ...]]:
+        """The values of the rows of a relation."""
+        taken: Taken | None = self.origin
+        if taken is not None:
+            place = taken.shape.single.get(relation)
+            if place is not None:
+                values = taken.parts[place]
+                return () if values is None else (values,)
+        return [row.values for row in self.of(relation)]
+
+    def _make(self, origin: Any) -> None:
         taken: Taken = origin
-        return {
-            "action": taken.shape.action,
-            "now": taken.parts[0][0],
-            "rows": {**rows_of(taken.shape, taken.parts), **taken.more},
-            "reference": taken.reference,
-            "changes": taken.changes,
-            "defaults": taken.defaults,
-            "asked": (),
-        }
+        _SET_ACTION(self, taken.shape.action)
+        _SET_NOW(self, taken.parts[0][0])
+        _SET_ROWS(self, {**rows_of(taken.shape, taken.parts), **taken.more})
+        _SET_REFERENCE(self, taken.reference)
+        _SET_CHANGES(self, taken.changes)
+        _SET_DEFAULTS(self, taken.defaults)
+        _SET_ASKED(self, ())
 
 
 def rows_of(shape: Shape, parts: Iterable[Any]) -> dict[str, tuple[Row, ...]]:
     """The rows of what was read of a request, by relation."""
-    return {
-        part.relation: given if part.many else (Row(0, given, part.source),)
-        for part, given in zip(shape.parts, parts, strict=True)
-        if given is not None
-    }
+    rows: dict[str, tuple[Row, ...]] = {}
+    for part, given in zip(shape.parts, parts, strict=True):
+        if given is not None:
+            row = (0, given, part.source)
+            rows[part.relation] = given if part.many else (_NEW_ROW(Row, row),)
+    return rows
 
 
+_NEW_ROW: Final = tuple.__new__
+_SLOTS: Final[Any] = vars(FactSet)
+_SET_ACTION: Final = _SLOTS["action"].__set__
+_SET_NOW: Final = _SLOTS["now"].__set__
+_SET_ROWS: Final = _SLOTS["rows"].__set__
+_SET_REFERENCE: Final = _SLOTS["reference"].__set__
+_SET_CHANGES: Final = _SLOTS["changes"].__set__
+_SET_DEFAULTS: Final = _SLOTS["defaults"].__set__
+_SET_ASKED: Final = _SLOTS["asked"].__set__
 _SET_ORIGIN: Final[Callable[[FactSet, Taken], None]] = vars(Deferred)["origin"].__set__
 _NEW: Final = object.__new__
 

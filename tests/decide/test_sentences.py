@@ -63,7 +63,8 @@ def test_a_prepared_sentence_is_the_filled_one(args: dict[str, Any]) -> None:
         bindings = {v.name: b for v, b in zip(rule.variables, firing.bindings, strict=True)}
         whole = fill(rule.message, rule.name, bindings, model, secrets_of(program))
         say = bundle._authorizer.sentence(rule, rule.message)
-        assert say(facts.rows, firing, lambda: model) == whole
+        made = say if isinstance(say, str) else say(facts, firing, lambda: model)
+        assert made == whole
         said += 1
     assert said >= 8
     assert "hush" not in str([reason.message for reason in case.decision.reasons])
