@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from policylang.bundle.frames import read_frame, write_frame
 from policylang.decide.decision import Decision, Outcome, Reason, ReasonKind
-from policylang.decide.json import decision_to_json
+from policylang.decide.json import decision_line
 from policylang.errors import PolicyError
 from policylang.evaluate.firings import NOTHING_SETTLED, Failure, FailureKind
 from policylang.facts.rejection import RejectionKind
@@ -68,8 +68,7 @@ def line_of(decision: Decision) -> AnswerLine:
     """A decision as its line."""
     rejection = decision.rejection
     is_request = rejection is None or rejection.kind is not RejectionKind.BAD_REQUEST
-    text = json.dumps(decision_to_json(decision), ensure_ascii=False, separators=(",", ":"))
-    return AnswerLine(text, is_request)
+    return AnswerLine(decision_line(decision), is_request)
 
 
 def answer_lines(

@@ -10,9 +10,10 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Any, Final, TypeAlias, TypeVar, assert_never
 
 from policylang.decide.decision import (
     FORM,
@@ -30,9 +31,9 @@ from policylang.evaluate.firings import Failure, Firing
 from policylang.facts.factset import Cell, Change, FactSet, Row
 from policylang.facts.forms import to_json, write_datetime, write_duration, writer
 from policylang.facts.order import value_key
-from policylang.facts.schema import Relation, Schema, Source
+from policylang.facts.schema import Schema, Source
 from policylang.facts.types import Type, base, is_number
-from policylang.facts.values import Missing, Record, Value
+from policylang.facts.values import MISSING, Missing, Record, Value
 from policylang.semantics.program import ModuleInfo, Program
 
 Json: TypeAlias = "dict[str, Any] | list[Any] | str | int | bool"
@@ -52,21 +53,55 @@ def decision_to_json(decision: Decision) -> dict[str, Any]:
 
     The firings are not part of it; `firings_to_json` writes them.
     """
-    return _present(
-        form=FORM,
-        action=decision.action,
-        outcome=decision.outcome.value,
-        reasons=[_reason(reason) for reason in decision.reasons],
-        determining=list(decision.determining),
-        suppressed=[_suppression(suppression) for suppression in decision.suppressed],
-        violated=list(decision.violated),
-        requires=[_requirement(requirement) for requirement in decision.requires],
-        obligations=[_obligation(obligation) for obligation in decision.obligations],
-        values={name: _assignment(decision.values[name]) for name in sorted(decision.values)},
-        program=_program(decision.program, decision.modules),
-        error=_error(decision.failure) if decision.failure is not None else None,
-        rejection=decision.rejection.to_json() if decision.rejection is not None else None,
-    )
+    form: dict[str, Any] = {
+        "form": FORM,
+        **({"action": decision.action} if decision.action else {}),
+        "outcome": decision.outcome.value,
+    }
+    if decision.reasons:
+        form["reasons"] = [_reason(reason) for reason in decision.reasons]
+    if decision.determining:
+        form["determining"] = list(decision.determining)
+    if decision.suppressed:
+        form["suppressed"] = [_suppression(suppression) for suppression in decision.suppressed]
+    if decision.violated:
+        form["violated"] = list(decision.violated)
+    if decision.requires:
+        form["requires"] = [_requirement(requirement) for requirement in decision.requires]
+    if decision.obligations:
+        form["obligations"] = [_obligation(obligation) for obligation in decision.obligations]
+    if decision.values:
+        values = decision.values
+        form["values"] = {name: _assignment(values[name]) for name in sorted(values)}
+    if program := _program(decision.program, decision.modules):
+        form["program"] = program
+    if decision.failure is not None:
+        form["error"] = _error(decision.failure)
+    if decision.rejection is not None:
+        form["rejection"] = decision.rejection.to_json()
+    return form
+
+
+def decision_line(decision: Decision) -> str:
+    """The JSON form of a decision as text in one line."""
+    return _LINE(decision_to_json(decision))
+
+
+_LINE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+_Made = TypeVar("_Made")
+_Kept: TypeAlias = "dict[int, tuple[object, _Made]]"
+_MOST_KEPT: Final = 64
+
+
+def _kept(known: _Kept[_Made], of: Any, make: Callable[[Any], _Made]) -> _Made:
+    """What was made of an object that cannot change, once for each that is used again and again."""
+    found = known.get(id(of))
+    if found is None or found[0] is not of:
+        if len(known) >= _MOST_KEPT:
+            known.clear()
+        found = known[id(of)] = (of, make(of))
+    return found[1]
 
 
 def _present(**members: Any) -> dict[str, Any]:
@@ -75,9 +110,13 @@ def _present(**members: Any) -> dict[str, Any]:
 
 
 def _reason(reason: Reason) -> dict[str, Any]:
-    rule = {"rule": reason.rule} if reason.rule else {}
-    internal = {"internal": True} if reason.internal else {}
-    return {"kind": reason.kind.value, **rule, "message": reason.message, **internal}
+    form: dict[str, Any] = {"kind": reason.kind.value}
+    if reason.rule:
+        form["rule"] = reason.rule
+    form["message"] = reason.message
+    if reason.internal:
+        form["internal"] = True
+    return form
 
 
 def _suppression(suppression: Suppression) -> dict[str, Any]:
@@ -111,8 +150,16 @@ def _assignment(assignment: Assignment) -> dict[str, Any]:
     return {**given, **_present(rules=list(assignment.rules), conflict=conflict)}
 
 
-def _program(digest: str, modules: Iterable[ModuleInfo]) -> dict[str, Any]:
-    return _present(digest=digest, modules=[_module(module) for module in modules])
+def _program(digest: str, modules: tuple[ModuleInfo, ...]) -> dict[str, Any]:
+    told = [dict(form) for form in _kept(_MODULES, modules, _modules)] if modules else []
+    return _present(digest=digest, modules=told)
+
+
+def _modules(modules: Iterable[ModuleInfo]) -> list[dict[str, Any]]:
+    return [_module(module) for module in modules]
+
+
+_MODULES: Final[_Kept[list[dict[str, Any]]]] = {}
 
 
 def _module(module: ModuleInfo) -> dict[str, Any]:
@@ -163,7 +210,7 @@ def plain(value: Value) -> Json:
 
 def firings_to_json(firings: Iterable[Firing], program: Program) -> list[dict[str, Any]]:
     """Each firing as `{"rule": NAME, "bindings": {VARIABLE: VALUE}}`, in their order."""
-    return FiringsWriter(program).write(firings)
+    return _kept(_FIRINGS, program, FiringsWriter).write(firings)
 
 
 class FiringsWriter:
@@ -193,6 +240,9 @@ class FiringsWriter:
         return {"rule": firing.rule, "bindings": bindings}
 
 
+_FIRINGS: Final[_Kept[FiringsWriter]] = {}
+
+
 def _typed_writer(type_: Type) -> Callable[[Value], Json]:
     """`typed` for values of one type: only numbers are calculated, so only they can stand in another form."""
     if is_number(base(type_)):
@@ -216,10 +266,8 @@ def facts_to_json(facts: FactSet, schema: Schema) -> dict[str, Any]:
     Rows stand in their order, which is their identity; a source is written where it is not `system`. What
     the border made of a text on its way in, and where it put a default, is told beside the rows.
     """
-    rows = {
-        name: [_row(row, schema.relations[name]) for row in facts.rows[name]]
-        for name in sorted(facts.rows)
-    }
+    writers = _kept(_FACTS, schema, _RowWriters)
+    rows = {name: writers.rows(name, facts.rows[name]) for name in sorted(facts.rows)}
     return _present(
         form=FACTS_FORM,
         action=facts.action,
@@ -246,14 +294,37 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
-def _row(row: Row, relation: Relation) -> dict[str, Any]:
+class _RowWriters:
+    """Writes the rows of one schema's relations, whose columns are looked at once."""
+
+    __slots__ = ("_schema", "_writers")
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._writers: dict[str, tuple[tuple[str, Callable[[Any], Any]], ...]] = {}
+
+    def rows(self, relation: str, rows: Iterable[Row]) -> list[dict[str, Any]]:
+        """The forms of rows."""
+        writers = self._writers.get(relation)
+        if writers is None:
+            columns = self._schema.relations[relation].columns
+            writers = tuple((column.name, writer(column.domain.type)) for column in columns)
+            self._writers[relation] = writers
+        return [_row(row, writers) for row in rows]
+
+
+_FACTS: Final[_Kept[_RowWriters]] = {}
+
+
+def _row(row: Row, writers: tuple[tuple[str, Callable[[Any], Any]], ...]) -> dict[str, Any]:
     values = {
-        column.name: to_json(value, column.domain.type)
-        for column, value in zip(relation.columns, row.values, strict=True)
-        if not isinstance(value, Missing)
+        name: write(value)
+        for (name, write), value in zip(writers, row.values, strict=True)
+        if value is not MISSING
     }
-    source = None if row.source is Source.SYSTEM else row.source.word
-    return {"values": values, **_present(source=source)}
+    if row.source is Source.SYSTEM:
+        return {"values": values}
+    return {"values": values, "source": row.source.word}
 
 
 # --- canonical bytes --------------------------------------------------------------------------------------
@@ -264,9 +335,17 @@ def canonical(form: Mapping[str, Any]) -> bytes:
 
     Equal forms give equal bytes on every run and machine. `InternalError` where a float stands in it.
     """
-    _refuse_floats(form)
-    text = json.dumps(form, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = _CANONICAL(form)
+    # Where no text in it looks like one, there is none. A string may look like one.
+    if _FLOAT(text) is not None:
+        _refuse_floats(form)
     return text.encode()
+
+
+_CANONICAL: Final = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":")
+).encode
+_FLOAT: Final = re.compile(r"(?:[:,\[]|\A)-?(?:[0-9]+[.eE]|NaN|Infinity)").search
 
 
 def _refuse_floats(form: object) -> None:
