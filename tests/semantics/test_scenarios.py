@@ -66,6 +66,18 @@ def test_a_fixture_gives_its_rows_and_a_later_row_changes_fields() -> None:
     assert dict(found.args) == {"amount": "9.50"}
 
 
+def test_a_later_row_may_come_from_any_source() -> None:
+    """A source that is said of a later row is the row's, the model too; where none is said the first one stays."""
+    rows = [
+        scenario(f"given {{ {given} }} when refund {{ amount: most }}").rows[0].source
+        for given in (
+            "customer { tier: free } customer from model { tier: pro }",
+            "customer from user { tier: free } customer { tier: pro }",
+        )
+    ]
+    assert rows == [Source.MODEL, Source.USER]
+
+
 def test_values_are_given_as_a_request_gives_them() -> None:
     """Numbers stay exact, durations are text."""
     found = scenario("when refund { amount: 48.10, wait: 4 hours }")

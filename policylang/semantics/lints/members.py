@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from policylang.diagnostics import Diagnostic, Label
 from policylang.facts.schema import Relation, RelationKind
 from policylang.facts.types import EnumType, ListType, SetType, Type, base
-from policylang.facts.values import MISSING, Value
+from policylang.facts.values import MISSING, Missing, Value
 from policylang.semantics import codes
 from policylang.semantics.lints.bundle import LintedBundle, expressions, literals, parts
 from policylang.semantics.program import (
@@ -44,6 +44,9 @@ def unmentioned_members(bundle: LintedBundle) -> Iterator[Diagnostic]:
     mentions: dict[str, _Mentions] = {}
     for rule in bundle.program.rules:
         _of_rule(rule, mentions)
+    for decision in bundle.program.schema.decisions.values():
+        for name, default in _members_in(decision.domain.type, decision.default):
+            mentions.setdefault(name, _Mentions()).members.add(default)
     spoken_of = {enum for table in _tables(bundle) for enum in _columns(table, bundle, mentions)}
     yield from _tables_without(bundle)
     for symbol, enum in _enums(bundle):
@@ -117,7 +120,7 @@ def _note(found: Iterator[Expression], mentions: dict[str, _Mentions], *, others
                     known.others_too = known.others_too or others_too
 
 
-def _members_in(kind: Type, value: Value) -> Iterator[tuple[str, str]]:
+def _members_in(kind: Type, value: Value | Missing) -> Iterator[tuple[str, str]]:
     kind = base(kind)
     match kind:
         case EnumType() if isinstance(value, str):

@@ -190,9 +190,9 @@ class Scenarios:
         if relation.cardinality is Cardinality.MANY or not before:
             into.rows.append(row)
             return
-        merged = GivenRow(
-            relation.name, {**before[0].fields, **fields}, source or before[0].source, item.span
-        )
+        # The least source is 0, and one that is said all the same.
+        said = before[0].source if source is None else source
+        merged = GivenRow(relation.name, {**before[0].fields, **fields}, said, item.span)
         into.rows[into.rows.index(before[0])] = merged
 
     def _earlier(self, item: tree.GivenEarlier, into: _Collected, *, strict: bool) -> None:
