@@ -385,7 +385,11 @@ class Approvals:
         for role in roles:
             decided = decide_rights(self._decider, deciding, found, role, person)
             recorded = self._store.record(
-                decided.case, agent=person.id, stage=decided.stage, bucket=decided.bucket
+                decided.case,
+                agent=person.id,
+                stage=decided.stage,
+                bucket=decided.bucket,
+                rollouts=[sliced.to_json() for sliced in decided.rollouts],
             )
             self._decider.settle(decided, recorded, person.id)
             answer = answer_of(decided.case, recorded)
