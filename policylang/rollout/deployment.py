@@ -11,6 +11,7 @@ import copy
 import os
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -24,6 +25,7 @@ from policylang.errors import PolicyInvalid
 from policylang.evaluate.firings import Failure, FailureKind, Limits
 from policylang.facts.border import Border, utc_now
 from policylang.facts.factset import FactSet
+from policylang.facts.history import CallsMade
 from policylang.facts.plans import Clock
 from policylang.facts.rejection import Rejection
 from policylang.rollout import codes
@@ -249,10 +251,11 @@ class Deployment:
         pending = None
         if shadows or tried is not None:
             now = facts.now if isinstance(facts, FactSet) else self._clock()
+            ahead = self._read_ahead(live, request, facts, shadows)
             kept = _kept(live, request, facts.action, shadows)
             live_case, live_time = asked or (None, None)
             pending = Pending(
-                live, facts, kept, now, live_case, live_time, validation, tried, shadows
+                live, facts, kept, ahead, now, live_case, live_time, validation, tried, shadows
             )
         return _decided(case, fell, tried, pending)
 
@@ -317,12 +320,31 @@ class Deployment:
         self, live: Live, composed: Composed, request: Request, facts: FactSet | Rejection
     ) -> FactSet | Rejection:
         """The facts of a request as another program reads them."""
+        if live.takes_facts(composed, facts.action):
+            return facts
         if isinstance(facts, FactSet):
-            if live.takes_facts(composed, facts.action):
-                return facts
             with self._clock.at(facts.now):
                 return composed.bundle.border.validate(request)
         return composed.bundle.border.validate(request)
+
+    def _read_ahead(
+        self,
+        live: Live,
+        request: Request,
+        facts: FactSet | Rejection,
+        shadows: tuple[Candidate, ...],
+    ) -> Mapping[str, FactSet | Rejection]:
+        """What shadows with other declarations read of a request whose earlier calls are looked up: later on there are others."""
+        if not isinstance(request, Mapping) or not isinstance(request.get("history"), CallsMade):
+            return {}
+        found: dict[str, FactSet | Rejection] = {}
+        for shadow in shadows:
+            if not live.is_known_to_take_facts(shadow, facts.action):
+                composed = live.shadow(shadow, facts.action)
+                if isinstance(composed, Composed):
+                    own = self._read_by(live, composed, request, facts)
+                    found[shadow.standing.rollout] = own
+        return found
 
     def _try(
         self,
@@ -394,6 +416,8 @@ def _kept(
     if isinstance(request, str | bytes):
         return request
     if all(live.is_known_to_take_facts(shadow, action) for shadow in shadows):
+        return None
+    if isinstance(request.get("history"), CallsMade):
         return None
     try:
         return copy.deepcopy(request)

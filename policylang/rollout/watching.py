@@ -13,13 +13,14 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from policylang.bundle.bundle import Request
 from policylang.bundle.case import Case
+from policylang.errors import InternalError
 from policylang.facts.factset import FactSet
 from policylang.facts.plans import Clock
 from policylang.facts.rejection import Rejection, RejectionKind
@@ -77,13 +78,15 @@ class Tried:
 class Pending:
     """A decision that candidates are still to be compared with.
 
-    `request` is a copy, where a candidate may have to read it anew. `live_case` is what the active program says, where
+    `request` is a copy, where a candidate may have to read it anew; `ahead` is what shadows have read already, by rollout.
+    `live_case` is what the active program says, where
     that was asked already.
     """
 
     live: Live
     facts: FactSet | Rejection
     request: Request | None
+    ahead: Mapping[str, FactSet | Rejection]
     now: dt.datetime
     live_case: Case | None
     live_microseconds: int | None
@@ -253,28 +256,26 @@ class Watcher:
         if isinstance(composed, str):
             judged = Judged("", "", error=composed)
             return _comparison(task, candidate, Role.SHADOW, live, judged), None
-        asked = self.asking(pending.live, composed, pending.facts, pending.request, pending.now)
-        case, microseconds = timed(asked)
+        case, microseconds = timed(self._asking(pending, candidate, composed))
         error = fault(live_case, case)
         judged = _judged(case, error, microseconds + pending.validation)
         return _comparison(task, candidate, Role.SHADOW, live, judged), case
 
-    def asking(
-        self,
-        live: Live,
-        composed: Composed,
-        facts: FactSet | Rejection,
-        request: Request | None,
-        now: dt.datetime,
+    def _asking(
+        self, pending: Pending, candidate: Candidate, composed: Composed
     ) -> Callable[[], Case]:
-        """How another program is asked about a request: by the same facts where it reads them alike."""
-        if isinstance(facts, FactSet) and live.takes_facts(composed, facts.action):
+        """How a shadow is asked about a request: by the same facts where it reads them alike."""
+        facts, request = pending.facts, pending.request
+        ahead = pending.ahead.get(candidate.standing.rollout)
+        if ahead is not None:
+            return lambda: composed.case(ahead)
+        if pending.live.takes_facts(composed, facts.action):
             return lambda: composed.case(facts)
         if request is None:
-            return lambda: composed.case(facts)
+            raise InternalError("a shadow has no request to read")
 
         def anew() -> Case:
-            with self._clock.at(now):
+            with self._clock.at(pending.now):
                 return composed.case(composed.bundle.border.validate(request))
 
         return anew
