@@ -335,17 +335,20 @@ def canonical(form: Mapping[str, Any]) -> bytes:
 
     Equal forms give equal bytes on every run and machine. `InternalError` where a float stands in it.
     """
-    text = _CANONICAL(form)
-    # Where no text in it looks like one, there is none. A string may look like one.
+    try:
+        text = _CANONICAL(form)
+    except ValueError as error:
+        raise InternalError(f"what reached a canonical form has none: {error}") from error
+    # Where no text in it looks like a float, there is none; a string may look like one.
     if _FLOAT(text) is not None:
         _refuse_floats(form)
     return text.encode()
 
 
 _CANONICAL: Final = json.JSONEncoder(
-    ensure_ascii=False, sort_keys=True, separators=(",", ":")
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
 ).encode
-_FLOAT: Final = re.compile(r"(?:[:,\[]|\A)-?(?:[0-9]+[.eE]|NaN|Infinity)").search
+_FLOAT: Final = re.compile(r"[:,\[]-?[0-9]+[.eE]").search
 
 
 def _refuse_floats(form: object) -> None:
