@@ -218,6 +218,7 @@ class DecisionPoint:
                 agent=asked.identity or None,
                 stage=decided.stage,
                 bucket=decided.bucket,
+                rollouts=[sliced.to_json() for sliced in decided.rollouts],
             )
         except BaseException:
             if name is not None:
