@@ -130,6 +130,11 @@ class Comparison:
         return f"{self.live.outcome or '(none)'} -> {self.candidate.outcome or '(none)'}"
 
     @property
+    def has_failed(self) -> bool:
+        """Whether something is wrong with the candidate's answer that is not with live's."""
+        return bool(self.candidate.error) and not self.live.error
+
+    @property
     def is_same(self) -> bool:
         """Whether the candidate answered, with the same outcome, by the same rules, with all that callers act on."""
         one, other = self.live, self.candidate

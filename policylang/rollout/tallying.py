@@ -58,8 +58,8 @@ def _counted(comparison: Comparison) -> tuple[str, ...]:
     found = (
         (COMPARED, True),
         (comparison.direction.value, True),
-        (ERROR, bool(comparison.candidate.error)),
-        (f"{ERROR} in canary", role and bool(comparison.candidate.error)),
+        (ERROR, comparison.has_failed),
+        (f"{ERROR} in canary", role and comparison.has_failed),
         (ACTED, comparison.acted_on_candidate),
         (HELD_BACK, role and looser and not comparison.acted_on_candidate),
     )
@@ -91,7 +91,7 @@ def _note(tx: Transaction, standing: Standing, comparison: Comparison) -> Transi
 
 
 def _rolled_back(tx: Transaction, comparisons: Sequence[Comparison]) -> tuple[Transition, ...]:
-    failed = {c.rollout: c for c in comparisons if c.candidate.error and c.role is Role.CANARY}
+    failed = {c.rollout: c for c in comparisons if c.has_failed and c.role is Role.CANARY}
     if not failed:
         return ()
     found, known = counts(tx), standings(tx)

@@ -215,7 +215,7 @@ class Watcher:
             _log.exception("a candidate could not be compared")
             self._drop(task.pending)
             return
-        urgent = any(c.candidate.error or c.direction is Direction.LOOSER for c, _ in compared)
+        urgent = any(c.has_failed or c.direction is Direction.LOOSER for c, _ in compared)
         with self._lock:
             found = self._found
             if not found.comparisons:

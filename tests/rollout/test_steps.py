@@ -88,7 +88,7 @@ def test_the_state_is_what_its_transitions_say(store: TraceStore) -> None:
     versions = [f"1.{n}.0" for n in range(6)]
     put_all(store, versions[1:])
     chance = random.Random(11)
-    for _ in range(150):
+    for _ in range(250):
         (step,) = chance.choices(
             ["start", "promote", "hold", "rollback", "retire"], [6, 12, 8, 2, 0.3]
         )
@@ -103,7 +103,7 @@ def test_the_state_is_what_its_transitions_say(store: TraceStore) -> None:
     bodies = [r.body for r in store.records() if r.kind == ROLLOUT]
     again = [Transition.from_json(body, n) for n, body in enumerate(bodies, start=1)]
     assert fold(again) == fold(taken)
-    assert len({t.step for t in taken}) >= 6
+    assert len({t.step for t in taken}) >= 5
 
 
 def put_all(store: TraceStore, versions: list[str]) -> None:
