@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from os import PathLike
-from typing import Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from policylang.bundle.bundle import Bundle
 from policylang.bundle.loading import load
+from policylang.diagnostics import Diagnostic
+from policylang.errors import PolicyInvalid
 from policylang.facts.sources import FactSource
-from policylang.gate.point import DecisionPoint, GateSettings
+from policylang.gate.asking import Session, session
+from policylang.gate.point import DecisionPoint, GateSettings, stopped, unavailable
+from policylang.gate.protecting import NotRunError, complete, protected, told
+from policylang.gate.signature import Mapped
+from policylang.gate.stops import Stop
+from policylang.gate.verdict import NotLeft, Refused, Verdict
 from policylang.rollout.deciding import Decider, SingleBundle
 from policylang.rollout.deployment import Deployment
+from policylang.trace.outcomes import Status
 from policylang.trace.store import TraceStore
+from policylang.trace.writer import TraceUnavailableError
+
+ResultT = TypeVar("ResultT")
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
 class Gate(DecisionPoint):
@@ -58,6 +72,160 @@ class Gate(DecisionPoint):
         except BaseException:
             opened.close()
             raise
+
+    # --- running ---
+
+    def call(
+        self,
+        action: str,
+        arguments: Mapping[str, object],
+        run: Callable[[Mapping[str, Any]], ResultT],
+        *,
+        agent: Mapping[str, Any] | str | None = None,
+        facts: Mapping[str, Any] | None = None,
+        subject: str = "",
+        approval: str | None = None,
+    ) -> ResultT:
+        """Decide a call, and run it with the arguments that were decided; what it gives.
+
+        `run` gets them by name of their field: values of the language, with lists, sets and dicts made anew.
+        Raises `Refused` where it may not run, whatever the reason, `ExecutedOtherwise` where `run` has changed them, and what `run`
+        raises. The outcome is recorded in every case.
+        """
+        verdict = self.decide(
+            action, arguments, agent=agent, facts=facts, subject=subject, approval=approval
+        )
+        return self.run(verdict, run)
+
+    async def acall(
+        self,
+        action: str,
+        arguments: Mapping[str, object],
+        run: Callable[[Mapping[str, Any]], Awaitable[ResultT]],
+        *,
+        agent: Mapping[str, Any] | str | None = None,
+        facts: Mapping[str, Any] | None = None,
+        subject: str = "",
+        approval: str | None = None,
+    ) -> ResultT:
+        """As `call`, for a coroutine. A task that is cancelled while it runs is recorded as failed, and counts."""
+        verdict = await self.adecide(
+            action, arguments, agent=agent, facts=facts, subject=subject, approval=approval
+        )
+        return await self.arun(verdict, run)
+
+    def run(self, verdict: Verdict, run: Callable[[Mapping[str, Any]], ResultT]) -> ResultT:
+        """Run a call that was decided, once; see `call`. Raises `NotLeft` where it has been run already."""
+        self._start(verdict)
+        with self._running(verdict) as arguments:
+            return complete(run(arguments))
+
+    async def arun(
+        self, verdict: Verdict, run: Callable[[Mapping[str, Any]], Awaitable[ResultT]]
+    ) -> ResultT:
+        """As `run`, for a coroutine."""
+        self._start(verdict)
+        with self._running(verdict) as arguments:
+            return await run(arguments)
+
+    # --- putting it before functions ---
+
+    def protect(
+        self,
+        action: str,
+        *,
+        facts: Mapping[str, Any] | None = None,
+        names: Mapping[str, str] | None = None,
+        undecided: Sequence[str] = (),
+    ) -> Callable[[FunctionT], FunctionT]:
+        """Put the gate before a function or coroutine, which then runs as that action or not at all.
+
+        Its parameters are fields of the action by name, or by `names` (field by parameter); `undecided` are those that no
+        field stands for. `facts` are rows, or functions of the validated arguments, by name of fact. The function gets what was decided,
+        converted to its annotations. Calling it raises as `call` does.
+
+        Raises `PolicyInvalid` where the signature and the action's declaration do not fit.
+        """
+        mapped = Mapped(names or {}, undecided)
+
+        def decorate(function: FunctionT) -> FunctionT:
+            return protected(self, action, function, mapped, dict(facts or {}))
+
+        return decorate
+
+    def guard_tools(
+        self,
+        tools: Mapping[str, Callable[..., Any]],
+        *,
+        facts: Mapping[str, Any] | None = None,
+        undecided: Sequence[str] = (),
+    ) -> dict[str, Callable[..., Any]]:
+        """The same tools, each behind the gate as the action of its name; see `protect`.
+
+        `undecided` are parameters of any tool. Raises `PolicyInvalid` with what is wrong with all of them.
+        """
+        guarded, problems = {}, list[Diagnostic]()
+        for name, tool in tools.items():
+            own = [each for each in undecided if each in inspect.signature(tool).parameters]
+            try:
+                guarded[name] = self.protect(name, facts=facts, undecided=own)(tool)
+            except PolicyInvalid as invalid:
+                problems.extend(invalid.diagnostics)
+        if problems:
+            raise PolicyInvalid(problems)
+        return guarded
+
+    def session(
+        self,
+        *,
+        agent: Mapping[str, Any] | str | None = None,
+        facts: Mapping[str, Any] | None = None,
+        subject: str = "",
+    ) -> AbstractContextManager[Session]:
+        """Who asks, and what is known, for every call in the block, and in the tasks that it starts.
+
+        Inside of another session it adds facts, and replaces what it names itself.
+        """
+        return session(agent, facts, subject)
+
+    def stop(self, name: str, *, who: str, why: str = "") -> Stop:
+        """Refuse the calls of an agent, of an action or `all`, in every process, until `gate.stops.lift`."""
+        return self.stops.stop(name, who=who, why=why)
+
+    def _start(self, verdict: Verdict) -> None:
+        """Make sure that a call may run, now and once."""
+        if not verdict.allowed:
+            raise Refused(verdict.answer) from verdict.error
+        if not verdict.started.take():
+            raise NotLeft("this call has been run: one decision allows one call")
+        try:
+            stop = self.stops.on(verdict.action, verdict.agent)
+        except TraceUnavailableError as error:
+            self._outcomes.skip(verdict, "whether it is stopped cannot be known")
+            raise Refused(unavailable(verdict.action)) from error
+        if stop is not None:
+            self._outcomes.skip(verdict, stop.says)
+            raise Refused(stopped(verdict, stop))
+
+    @contextmanager
+    def _running(self, verdict: Verdict) -> Iterator[dict[str, Any]]:
+        """The arguments to run a call with, and the record of what became of it when the block ends."""
+        arguments = verdict.natural()
+        try:
+            yield arguments
+        except NotRunError as skipped:
+            self._outcomes.skip(verdict, str(skipped.cause))
+            raise skipped.cause from skipped.cause.__cause__
+        except Exception as error:
+            self._outcomes.ran(verdict, Status.FAILED, arguments, told(error))
+            raise
+        except BaseException as error:
+            # Cancelled, or interrupted, in the middle: it may have had its effect, and so it counts.
+            detail = f"interrupted: {told(error)}"
+            self._outcomes.ran(verdict, Status.FAILED, arguments, detail, keeps=True)
+            raise
+        else:
+            self._outcomes.ran(verdict, Status.EXECUTED, arguments, "")
 
     def __enter__(self) -> Self:
         return self

@@ -14,6 +14,7 @@ from policylang.gate.limits import Limits
 from policylang.gate.verdict import ExecutedOtherwise, NotLeft, Verdict
 from policylang.trace.outcomes import Status
 from policylang.trace.store import TraceStore
+from policylang.trace.writer import TraceUnavailableError
 
 _log = logging.getLogger("policylang.gate")
 
@@ -53,6 +54,27 @@ class Outcomes:
             raise ExecutedOtherwise(verdict.decision_id, verdict.json_arguments, used)
         return id_
 
+    def ran(
+        self,
+        verdict: Verdict,
+        status: Status,
+        arguments: Mapping[str, Any],
+        detail: str,
+        *,
+        keeps: bool = False,
+    ) -> None:
+        """Settle a call that was run with `arguments`. Raises `ExecutedOtherwise` where they were changed meanwhile.
+
+        What cannot be recorded any more is logged: the call has had its effect, and its result is not to be lost. That
+        its outcome is not known is then seen in the record (the audit `allowed_without_outcome`).
+        """
+        try:
+            self.settle(verdict, status, arguments, detail, keeps=keeps)
+        except TraceUnavailableError as error:
+            _log.error(
+                "that %s was %s is not recorded: %s", verdict.decision_id, status.value, error
+            )
+
     def skip(self, verdict: Verdict, detail: str) -> None:
         """Record that a call that the rules allow does not run. Never raises: it does not run in any case."""
         try:
@@ -89,7 +111,7 @@ def forms_of(verdict: Verdict, arguments: Mapping[str, Any]) -> dict[str, Any]:
         if name in columns:
             domain = columns[name].domain
             try:
-                value = reader(domain)(given)
+                value = reader(domain)(list(given) if isinstance(given, set | frozenset) else given)
             except Unfit:
                 continue
             if value is not None:

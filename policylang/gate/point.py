@@ -189,11 +189,32 @@ class DecisionPoint:
         if votes:
             whole["approvals"] = votes
         decided = problem or self._decider.decide(whole)
+        ready = self._ready(asked, decided)
+        if ready is not None:
+            return self._decided(replace(asked, approval=ready), lambda *_: (request, problem))
         stop = self._stops.on(decided.case.decision.action, asked.identity)
         name = None
         if stop is None and decided.case.decision.outcome is Outcome.ALLOW and calls.places:
             decided, name = self._reserved(whole, calls, decided, now)
         return self._recorded(asked, decided, name, stop)
+
+    def _ready(self, asked: Asked, decided: Decided) -> str | None:
+        """The ticket of an approval that is granted for this very call, where it is asked for without one."""
+        if (
+            asked.approval is not None
+            or decided.case.decision.outcome is not Outcome.NEEDS_APPROVAL
+        ):
+            return None
+        return self._approvals.ready(decided.case, agent=asked.identity, subject=asked.subject)
+
+    def _whole(
+        self, request: Mapping[str, Any], asked: Asked, now: dt.datetime
+    ) -> tuple[dict[str, Any], Calls]:
+        """The request with the calls that limits count, and with the votes of its ticket."""
+        calls = self._limits.calls(now)
+        votes = self._approvals.rows(asked.approval)
+        approvals = {"approvals": votes} if votes else {}
+        return {**request, "history": calls, **approvals}, calls
 
     def _reserved(
         self, request: Mapping[str, Any], calls: Calls, decided: Decided, now: dt.datetime
@@ -268,6 +289,12 @@ class DecisionPoint:
         verdict = deciding.result()
         if verdict.allowed:
             self._outcomes.skip(verdict, "cancelled before it ran")
+
+
+def unavailable(action: str) -> Answer:
+    """The answer where a call cannot be decided, or not be recorded."""
+    message = "it cannot be decided and recorded now"
+    return refused(action, AnswerKind.UNAVAILABLE, message, retry=_LATER)
 
 
 def stopped(verdict: Verdict, stop: Stop) -> Answer:

@@ -108,7 +108,7 @@ class Stops:
             raise ValueError("a stop names what is stopped, and by whom")
         now = self._clock()
         with self._state.transaction() as tx:
-            id_ = tx.event("stop", {"stop": name, "is": "on", "who": who, "why": why})
+            id_ = tx.event("stop", {"event": "stopped", "scope": name, "by": who, "why": why})
             tx.execute(
                 "INSERT OR REPLACE INTO stop (name, id, who, why, at) VALUES (?, ?, ?, ?, ?)",
                 (name, id_, who, why, write_datetime(now)),
@@ -121,7 +121,7 @@ class Stops:
             found = next((stop for stop in _read(tx) if stop.name == name), None)
             if found is not None:
                 tx.execute("DELETE FROM stop WHERE name = ?", (name,))
-                tx.event("stop", {"stop": name, "is": "off", "who": who, "why": why})
+                tx.event("stop", {"event": "lifted", "scope": name, "by": who, "why": why})
         return found
 
 

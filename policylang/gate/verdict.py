@@ -16,6 +16,7 @@ from policylang.facts.values import Missing, Value
 from policylang.gate.answer import Answer
 from policylang.gate.answer_making import answer_of
 from policylang.gate.answer_text import for_model
+from policylang.gate.converting import natural
 from policylang.trace.writer import TraceUnavailableError
 
 
@@ -129,8 +130,12 @@ class Verdict:
 
     @cached_property
     def json_arguments(self) -> Mapping[str, Any]:
-        """The arguments that were decided, in the JSON forms of their types; each access of a reader is its own copy."""
+        """The arguments that were decided, in the JSON forms of their types."""
         return {column.name: typed(value, column.domain.type) for column, value in self._cells()}
+
+    def natural(self) -> dict[str, Any]:
+        """The arguments that were decided, as Python code expects them; lists, sets and dicts are made anew each time."""
+        return {column.name: natural(value, column.domain.type) for column, value in self._cells()}
 
     def _cells(self) -> list[tuple[Field, Value]]:
         if self.case is None or self.case.facts is None:
