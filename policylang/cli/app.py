@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "trace": "Look at recorded decisions, and check that they are what was recorded.",
     "replay": "Make recorded decisions again, or see what a candidate would decide.",
     "audit": "Ask questions about recorded decisions.",
+    "stop": "Refuse the calls of an agent, of an action, or all, at once.",
     "approvals": "See which calls wait for a person, and answer.",
     "publish": "Put modules into a store, each under its version.",
     "versions": "See what is published, and in which stage it is.",

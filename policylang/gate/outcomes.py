@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policylang.decide.json import typed
@@ -14,6 +14,7 @@ from policylang.gate.limits import Limits
 from policylang.gate.verdict import ExecutedOtherwise, NotLeft, Verdict
 from policylang.trace.outcomes import Status
 from policylang.trace.store import TraceStore
+from policylang.trace.telemetry import Became, Observer, tell_became
 from policylang.trace.writer import TraceUnavailableError
 
 _log = logging.getLogger("policylang.gate")
@@ -22,9 +23,12 @@ _log = logging.getLogger("policylang.gate")
 class Outcomes:
     """Settles the calls of a gate. Thread-safe."""
 
-    def __init__(self, store: TraceStore, limits: Limits) -> None:
+    def __init__(
+        self, store: TraceStore, limits: Limits, observers: Sequence[Observer] = ()
+    ) -> None:
         self._store = store
         self._limits = limits
+        self._observers = observers
 
     def settle(
         self,
@@ -50,6 +54,7 @@ class Outcomes:
         id_ = self._store.outcome(
             verdict.decision_id, status, action=verdict.action, arguments=used, detail=detail
         )
+        self._tell(verdict, status)
         if used != verdict.json_arguments and status is not Status.SKIPPED:
             raise ExecutedOtherwise(verdict.decision_id, verdict.json_arguments, used)
         return id_
@@ -84,8 +89,14 @@ class Outcomes:
                 self._store.outcome(
                     verdict.decision_id, Status.SKIPPED, action=verdict.action, detail=detail
                 )
+                self._tell(verdict, Status.SKIPPED)
         except PolicyError as error:
             _log.error("that %s was skipped is not recorded: %s", verdict.decision_id, error)
+
+    def _tell(self, verdict: Verdict, status: Status) -> None:
+        if self._observers:
+            seen = Became(verdict.decision_id, verdict.action, status.value, verdict.agent)
+            tell_became(self._observers, seen)
 
     def release(self, reservation: str) -> None:
         """Give back the places of a call that could not be recorded; where that fails, they are given back by time."""

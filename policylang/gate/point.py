@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -27,6 +28,7 @@ from policylang.gate.verdict import Verdict
 from policylang.rollout.deciding import Decided, Decider
 from policylang.trace.outcomes import Status
 from policylang.trace.store import TraceStore
+from policylang.trace.telemetry import Observed, Observer, tell_decided
 
 MINUTES: Final = dt.timedelta(minutes=5)
 
@@ -40,12 +42,14 @@ class GateSettings:
     """How a gate works where nothing else is said.
 
     `hold` is how long a call that was allowed keeps its places in limits without an outcome: after that it is taken for
-    one that never ran. `source_seconds` is how long all sources of facts together may take for one call.
+    one that never ran. `source_seconds` is how long all sources of facts together may take for one call. `observers`
+    are told of decisions and outcomes.
     """
 
     hold: dt.timedelta = MINUTES
     source_seconds: float = DEFAULT_SECONDS
     approvals: ApprovalSettings | None = None
+    observers: Sequence[Observer] = ()
     clock: Callable[[], dt.datetime] = utc_now
 
 
@@ -66,7 +70,7 @@ class DecisionPoint:
         self._fetching = Fetching(sources or {}, self._settings.source_seconds)
         self._limits = Limits(store.state, hold=self._settings.hold)
         self._stops = Stops(store.state, clock=self._clock)
-        self._outcomes = Outcomes(store, self._limits)
+        self._outcomes = Outcomes(store, self._limits, self._settings.observers)
         self._approvals = Approvals(store, decider, self._settings.approvals, clock=self._clock)
 
     @property
@@ -174,20 +178,15 @@ class DecisionPoint:
             _log.error("%s was not decided: %s", asked.action, error)
         else:
             _log.error("%s was not decided", asked.action, exc_info=error)
-        message = "it cannot be decided and recorded now"
-        answer = refused(asked.action, AnswerKind.UNAVAILABLE, message, retry=_LATER)
+        given = unavailable(asked.action)
         return Verdict(
-            asked.action, "", None, asked.identity, asked.subject, given=answer, error=error
+            asked.action, "", None, asked.identity, asked.subject, given=given, error=error
         )
 
     def _decided(self, asked: Asked, fetch: Fetching.Way) -> Verdict:
-        now = self._clock()
+        now, started = self._clock(), time.perf_counter()
         request, problem = fetch(asked, self._decider.program, now)
-        calls = self._limits.calls(now)
-        votes = self._approvals.rows(asked.approval)
-        whole: dict[str, Any] = {**request, "history": calls}
-        if votes:
-            whole["approvals"] = votes
+        whole, calls = self._whole(request, asked, now)
         decided = problem or self._decider.decide(whole)
         ready = self._ready(asked, decided)
         if ready is not None:
@@ -196,7 +195,10 @@ class DecisionPoint:
         name = None
         if stop is None and decided.case.decision.outcome is Outcome.ALLOW and calls.places:
             decided, name = self._reserved(whole, calls, decided, now)
-        return self._recorded(asked, decided, name, stop)
+        took = dt.timedelta(seconds=time.perf_counter() - started)
+        verdict = self._recorded(asked, decided, name, took)
+        self._tell(verdict, decided, now, took)
+        return self._settled(verdict, decided, stop)
 
     def _ready(self, asked: Asked, decided: Decided) -> str | None:
         """The ticket of an approval that is granted for this very call, where it is asked for without one."""
@@ -230,7 +232,7 @@ class DecisionPoint:
         return found[0], name
 
     def _recorded(
-        self, asked: Asked, decided: Decided, name: str | None, stop: Stop | None
+        self, asked: Asked, decided: Decided, name: str | None, took: dt.timedelta
     ) -> Verdict:
         """Record the decision before anything can run by it."""
         try:
@@ -239,13 +241,14 @@ class DecisionPoint:
                 agent=asked.identity or None,
                 stage=decided.stage,
                 bucket=decided.bucket,
+                duration=took,
                 rollouts=[sliced.to_json() for sliced in decided.rollouts],
             )
         except BaseException:
             if name is not None:
                 self._outcomes.release(name)
             raise
-        verdict = Verdict(
+        return Verdict(
             decided.case.decision.action,
             id_,
             decided.case,
@@ -254,8 +257,28 @@ class DecisionPoint:
             asked.approval,
             name,
         )
+
+    def _tell(
+        self, verdict: Verdict, decided: Decided, started: dt.datetime, took: dt.timedelta
+    ) -> None:
+        observers = self._settings.observers
+        if observers:
+            seen = Observed(
+                decided.case.decision,
+                started,
+                took,
+                verdict.decision_id,
+                verdict.agent,
+                decided.stage,
+                decided.bucket,
+                decided.case.evaluator,
+            )
+            tell_decided(observers, seen)
+
+    def _settled(self, verdict: Verdict, decided: Decided, stop: Stop | None) -> Verdict:
+        """The verdict with its answer; where there can be none, the call is skipped."""
         try:
-            self._decider.settle(decided, id_, asked.identity)
+            self._decider.settle(decided, verdict.decision_id, verdict.agent)
             return self._answered(verdict, stop)
         except BaseException as error:
             self._outcomes.skip(verdict, f"the gate failed: {type(error).__name__}")
