@@ -17,16 +17,17 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 from itertools import islice
 from operator import attrgetter
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from policylang.bundle.frames import read_frame, write_frame
 from policylang.decide.decision import Decision, Outcome, Reason, ReasonKind
 from policylang.decide.json import decision_line
+from policylang.decide.templates import Common, put_together, travelling
 from policylang.errors import PolicyError
 from policylang.evaluate.firings import NOTHING_SETTLED, Failure, FailureKind
 from policylang.facts.rejection import RejectionKind
@@ -47,8 +48,7 @@ _START: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerLine:
+class AnswerLine(NamedTuple):
     """The answer to one request as a line of JSON, and whether the request was one at all."""
 
     text: str
@@ -113,15 +113,30 @@ class _Worker:
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe)
         self._is_ready = False
         self._recipe = recipe
+        self._commons: list[Common] = []
 
-    def ask(self, question: bytes) -> Any:
-        """What the worker answers; raises `WorkersLost` where it does not even start."""
+    def ask(self, question: bytes, *, as_lines: bool) -> Answers | None:
+        """What the worker answers; None where it cannot read the question.
+
+        Raises `WorkersLost` where it does not even start.
+        """
         try:
             if not self._is_ready:
                 self._begin()
-            return self._exchange(question)
+            new, found = self._exchange(question)
+            self._commons += new
+            if found is None:
+                return None
+            return [AnswerLine(*parts) for parts in found] if as_lines else self._whole(found)
         except (OSError, EOFError) as lost:
             raise _LostError from lost
+
+    def _whole(self, found: list[Any]) -> Answers:
+        commons = self._commons
+        return [
+            put_together(commons[each[0]], each[1], each[2]) if type(each) is tuple else each
+            for each in found
+        ]
 
     def end(self) -> None:
         """End the process. What waits for an answer of it is told that it is lost."""
@@ -224,7 +239,7 @@ class _Pool:
         """A free worker's answers; a lost worker is replaced. None where the worker cannot read the question."""
         worker = self._free.get()
         try:
-            found = cast("Answers | None", worker.ask(question))
+            found = worker.ask(question, as_lines=self._as_lines)
         except _LostError:
             self._forget(worker)
             worker = self._started()
@@ -274,21 +289,49 @@ def _recipe(bundle: Bundle) -> bytes:
         ) from problem
 
 
-def answered(bundle: Bundle, question: bytes) -> bytes:
-    """What a worker answers: the answers of a chunk, or None where it cannot read it."""
-    found: Answers | None = None
-    try:
-        as_lines, chunk = pickle.loads(question)
-    except Exception:  # noqa: BLE001  whatever a class of the caller raises when it is read here
-        pass
-    else:
-        shape: Callable[[Decision], Any] = line_of if as_lines else _itself
-        found = [shape(decision) for decision in bundle.decide_many(chunk)]
-    return pickle.dumps(found, pickle.HIGHEST_PROTOCOL)
+class Conversation:
+    """The worker's side of a conversation: what decisions have in common is told once."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._told: dict[int, tuple[int, Common]] = {}
+        self._new: list[Common] = []
+
+    def answered(self, question: bytes) -> bytes:
+        """The answers to a chunk, or None where it cannot be read."""
+        found: Answers | None = None
+        self._new = []
+        try:
+            as_lines, chunk = pickle.loads(question)
+        except Exception:  # noqa: BLE001  whatever a class of the caller raises when it is read here
+            pass
+        else:
+            shape: Callable[[Decision], Any] = _line_parts if as_lines else self._parts
+            found = [shape(decision) for decision in self._bundle.decide_many(chunk)]
+        return pickle.dumps((self._new, found), pickle.HIGHEST_PROTOCOL)
+
+    def _parts(self, decision: Decision) -> Any:
+        """A decision, or what it has of its own and the number of what it has in common with others."""
+        apart = self._bundle.apart(decision)
+        if apart is None:
+            return decision
+        common, bindings, messages = apart
+        known = self._told.get(id(common))
+        if known is None or known[1] is not common:
+            if len(self._told) >= _MOST_TOLD:
+                return decision
+            known = self._told[id(common)] = (len(self._told), common)
+            self._new.append(travelling(common))
+        return known[0], bindings, messages
 
 
-def _itself(decision: Decision) -> Decision:
-    return decision
+_MOST_TOLD: Final = 10_000
+"""Common parts that both sides of a conversation keep; decisions beyond these cross whole."""
+
+
+def _line_parts(decision: Decision) -> tuple[str, bool]:
+    line = line_of(decision)
+    return line.text, line.is_request
 
 
 def _reduced(type_: type, read: Callable[[Any], tuple[Any, ...]], value: Any) -> tuple[Any, ...]:
@@ -305,6 +348,6 @@ def _without_settled(decision: Decision) -> tuple[Any, ...]:
 _decision_values = attrgetter(*(each.name for each in fields(Decision)))
 copyreg.pickle(Decision, _without_settled)
 # A frozen dataclass with slots is pickled field by field in Python: by its values it takes a fraction of that.
-for _type in (Reason, AnswerLine):
-    _read = attrgetter(*(each.name for each in fields(_type)))
-    copyreg.pickle(_type, partial(_reduced, _type, _read))
+copyreg.pickle(
+    Reason, partial(_reduced, Reason, attrgetter(*(each.name for each in fields(Reason))))
+)

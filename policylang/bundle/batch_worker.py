@@ -7,7 +7,7 @@ import pickle
 import signal
 import sys
 
-from policylang.bundle.batch import answered
+from policylang.bundle.batch import Conversation
 from policylang.bundle.frames import read_frame, write_frame
 
 
@@ -20,7 +20,8 @@ def main() -> None:
     try:
         with pickle.loads(read_frame(sys.stdin.buffer)) as bundle:
             write_frame(answers, pickle.dumps(True))
+            conversation = Conversation(bundle)
             while True:
-                write_frame(answers, answered(bundle, read_frame(sys.stdin.buffer)))
+                write_frame(answers, conversation.answered(read_frame(sys.stdin.buffer)))
     except (EOFError, BrokenPipeError):
         return

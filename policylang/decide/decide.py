@@ -26,6 +26,7 @@ from policylang.decide.heads import Approvals, assignments, misfit, obligations,
 from policylang.decide.messages import default_sentence, nothing_allows
 from policylang.decide.secrets import secrets_of
 from policylang.decide.sentences import Sentence, sentence_of
+from policylang.decide.templates import Apart, Common, Spoken, Template, later_of
 from policylang.decide.wording import bare
 from policylang.errors import InternalError
 from policylang.evaluate.firings import Evaluation, Failure, Firing, Firings, Pattern
@@ -96,7 +97,7 @@ class Authorizer:
         self._sentences: dict[str, Sentence | str] = {}
         self._courses: dict[_Key, _Course] = {}
         self._patterns: dict[Pattern, _Course] = {}
-        self._templates: dict[Pattern, _Template] = {}
+        self._templates: dict[Pattern, Template] = {}
 
     def decide(self, facts: FactSet, evaluation: Evaluation) -> Decision:
         """The decision about one request. See `decide`."""
@@ -136,7 +137,8 @@ class Authorizer:
         assert pattern is not None
         template = self._templates.get(pattern)
         if template is not None:
-            return template.later(self, facts, evaluation)
+            own, finished = evaluation.own, partial(self.model, facts, evaluation)
+            return later_of(template.common, template.messages(facts, own, finished))
         fired = [
             (rule, [firing])
             for rule, firing in zip(pattern.rules, evaluation.own, strict=True)
@@ -144,11 +146,24 @@ class Authorizer:
         ]
         case = _Case(self, facts, evaluation, fired, course)
         later = case.later()
-        if len(self._templates) >= _MOST_COURSES:
-            self._templates.clear()
         if not any(rule.variables and _says_more(rule) for rule in pattern.rules):
-            self._templates[pattern] = _Template(later, tuple(case.spoken(pattern.rules)))
+            if len(self._templates) >= _MOST_COURSES:
+                self._templates.clear()
+            self._templates[pattern] = case.template(pattern.rules, later)
         return later
+
+    def apart(self, decision: Decision) -> Apart | None:
+        """What a decision has of its own, where it has most in common with others and nobody looked at it yet."""
+        origin = decision.origin
+        if origin is None or origin[0] != self._later:
+            return None
+        _, _, facts, evaluation = origin
+        template = self._templates.get(evaluation.pattern)
+        if template is None:
+            return None
+        own, finished = evaluation.own, partial(self.model, facts, evaluation)
+        bindings = tuple([firing.bindings for firing in own])
+        return Apart(template.common, bindings, template.messages(facts, own, finished))
 
     def course(self, action: str, fired: _AllFired, granted: tuple[bool, ...]) -> _Course:
         """What follows from the rules that fired: the same for all requests that fire the same rules.
@@ -279,47 +294,6 @@ def _determining(verdict: Verdict) -> frozenset[str]:
     return verdict.deciding | verdict.violated
 
 
-_Spoken: TypeAlias = "tuple[Reason, Sentence | None, int]"
-"""A reason; where its message depends on the request, what says it, and the place of its firing."""
-
-
-class _Template:
-    """What decisions by one pattern have in common: all but the messages that speak of the request."""
-
-    __slots__ = ("_after", "_before", "_later", "_spoken", "_values")
-
-    def __init__(self, later: Later, spoken: tuple[_Spoken, ...]) -> None:
-        place = Later._fields.index("values")
-        self._later = later
-        self._before = tuple(later[2:place])
-        self._values = dict(later.values)
-        self._after = tuple(later[place + 1 :])
-        self._spoken = None if all(say is None for _, say, _ in spoken) else spoken
-
-    def later(self, authorizer: Authorizer, facts: FactSet, evaluation: Firings) -> Later:
-        """The fields of one decision."""
-        action, reasons = self._later.action, self._later.reasons
-        if self._spoken is not None:
-            finished = partial(authorizer.model, facts, evaluation)
-            own = evaluation.own
-            reasons = tuple(
-                [
-                    reason
-                    if say is None
-                    else Reason(
-                        reason.kind, reason.rule, say(facts, own[i], finished), reason.internal
-                    )
-                    for reason, say, i in self._spoken
-                ]
-            )
-        # The values are a mapping that a caller may change: each decision has its own.
-        fields = (action, reasons, *self._before, dict(self._values), *self._after)
-        return _NEW_TUPLE(Later, fields)
-
-
-_NEW_TUPLE: Final = tuple.__new__
-
-
 class _Case:
     """One request on its way to a decision: the rules that fired, and what follows from them."""
 
@@ -363,15 +337,19 @@ class _Case:
             settled=self.evaluation.settled,
         )
 
-    def spoken(self, rules: Sequence[Rule]) -> Iterator[_Spoken]:
-        """The reasons for every decision whose firings are of these rules, each once."""
-        for rule, firings in self.fired:
-            if rule.name in self.course.determining:
-                say = "" if rule.message is None else self.authorizer.sentence(rule, rule.message)
-                for reason in self._reason(rule, firings[0]):
-                    yield reason, None if isinstance(say, str) else say, rules.index(rule)
-        if self.course.nothing_allows:
-            yield self._nothing_allows(), None, 0
+    def template(self, rules: Sequence[Rule], later: Later) -> Template:
+        """What every decision whose firings are of these rules, each once, has in common with this one."""
+        spoken: list[Spoken] = []
+        places = {reason.rule: place for place, reason in enumerate(later.reasons)}
+        for i, rule in enumerate(rules):
+            if rule.message is not None and rule.name in places:
+                say = self.authorizer.sentence(rule, rule.message)
+                if not isinstance(say, str):
+                    spoken.append((places[rule.name], say, i))
+        names = tuple(rule.name for rule in rules)
+        said = tuple(place for place, _, _ in spoken)
+        outcome, named = self.course.outcome, self.course.named
+        return Template(Common(outcome, named, names, later, said), spoken)
 
     def _counting(self) -> _AllFired:
         """The rules that fired and were not suppressed."""
@@ -406,10 +384,7 @@ class _Case:
                 for firing in firings:
                     yield from self._reason(rule, firing)
         if self.course.nothing_allows:
-            yield self._nothing_allows()
-
-    def _nothing_allows(self) -> Reason:
-        return Reason(ReasonKind.NOTHING_ALLOWS, "", nothing_allows(self.facts.action))
+            yield Reason(ReasonKind.NOTHING_ALLOWS, "", nothing_allows(self.facts.action))
 
     def _reason(self, rule: Rule, firing: Firing) -> Iterator[Reason]:
         asked, ruled, message = None, self.course.ruled, rule.message

@@ -30,6 +30,7 @@ from policylang.evaluate.exact import CalculationFailure
 from policylang.evaluate.firings import Failure, Firing
 from policylang.facts.factset import Cell, Change, FactSet, Row
 from policylang.facts.forms import to_json, write_datetime, write_duration, writer
+from policylang.facts.json_text import write_json
 from policylang.facts.order import value_key
 from policylang.facts.schema import Schema, Source
 from policylang.facts.types import Type, base, is_number
@@ -84,10 +85,8 @@ def decision_to_json(decision: Decision) -> dict[str, Any]:
 
 def decision_line(decision: Decision) -> str:
     """The JSON form of a decision as text in one line."""
-    return _LINE(decision_to_json(decision))
+    return write_json(decision_to_json(decision))
 
-
-_LINE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _Made = TypeVar("_Made")
 _Kept: TypeAlias = "dict[int, tuple[object, _Made]]"
