@@ -9,6 +9,7 @@ import click
 
 from policylang.cli.operators import changed, who_option, whoever
 from policylang.cli.output import json_option, write_json
+from policylang.cli.rollout_report import advance, metric, report
 from policylang.cli.traces import store_option
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ def command() -> None:
     policylang rollout status --store traces.duckdb
     policylang rollout rollback refunds --why "too many refusals" --store traces.duckdb
     """
+
+
+for _command in (report, metric, advance):
+    command.add_command(_command)
 
 
 def step_options(command: Command) -> Command:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -15,6 +16,7 @@ from policylang.cli.output import json_option, read_input, write_json
 from policylang.cli.traces import STORE_VARIABLE
 
 if TYPE_CHECKING:
+    from policylang.bundle.bundle import Bundle
     from policylang.bundle.case import Case
     from policylang.cli.proofs import Answer
 
@@ -144,8 +146,23 @@ def _recorded(id_: str, store_path: str, deployment: Deployment | None) -> Case:
             raise click.ClickException(f"there is no decision {id_}")
         if deployment is None:
             return archive.case(record)
-        with deployment.load() as bundle:
+        with _candidate(store_path, deployment) as bundle:
             return Candidate(bundle, archive).case(record.body)
+
+
+@contextmanager
+def _candidate(store_path: str, deployment: Deployment) -> Iterator[Bundle]:
+    """The policies that decide instead: a file or folder, or a published version such as `refunds@1.5.0`."""
+    name = deployment.policies[0]
+    if "@" not in name or Path(name).exists():
+        with deployment.load() as bundle:
+            yield bundle
+        return
+    from policylang.cli.operators import changed
+    from policylang.rollout.reporting import bundle_with
+
+    with changed(store_path) as store, bundle_with(store, name) as bundle:
+        yield bundle
 
 
 def _answer(

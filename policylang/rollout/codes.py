@@ -68,3 +68,9 @@ NO_KEY = declare(
     "`{name}` {version} does not say by which key its canary is sliced",
     hint="write `rollout by refund.customer_id` in the module, or give `--by refund.customer_id`",
 )
+NEVER_COMPARED = declare(
+    "PL0921",
+    "nothing to report on",
+    "`{name}` is not, and was not, in {where}",
+    hint="a version is compared with what is live while it is in shadow or canary",
+)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from policylang.rollout.criteria import Verdict, check
-from policylang.rollout.observing import Observed, observe
-from policylang.rollout.stages import Standing, transitions
+from policylang.rollout.observing import Observed, Period, observe, periods
+from policylang.rollout.stages import Stage, Standing, transitions
 from policylang.semantics.criteria import Criteria
 from policylang.semantics.program import Program, Rollout
 from policylang.trace.store import TraceStore
@@ -19,38 +18,43 @@ _NOTHING_SAID = Rollout()
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was seen of a version, and whether its criteria hold; None where its module has none for its stage."""
+    """What was seen of a version in a period, and whether its criteria hold; None where its module has none."""
 
+    period: Period
     observed: Observed
     promote: Verdict | None
     rollback: Verdict | None
 
-    def to_json(self) -> dict[str, Any]:
-        """The verdicts, as reports show them."""
-        verdicts = {"promote": self.promote, "rollback": self.rollback}
-        return {name: verdict.to_json() for name, verdict in verdicts.items() if verdict}
+
+def period_of(
+    store: TraceStore, module: str, version: str, stage: Stage | None = None
+) -> Period | None:
+    """The stay of a version in shadow or canary, the latest (of that stage); None where it never was."""
+    with store.state.read() as reading:
+        found = periods(transitions(reading, module), module, version)
+    wanted = [period for period in found if stage in (None, period.stage)]
+    return wanted[-1] if wanted else None
 
 
 def judge(
     store: TraceStore,
     program: Program | None,
-    standing: Standing,
+    period: Period,
     counted: Mapping[str, int],
     now: dt.datetime,
 ) -> Judgement:
-    """What a store holds about a version in shadow or canary, and what follows by the criteria of its module.
+    """What a store holds about a period of a version, and what follows by the criteria of its module.
 
-    `program` is one with the version in it; None where it is part of none, and then nothing is asked of it. Raises
-    `TraceUnavailableError` where the store cannot be read.
+    `program` is one with the version in it; None where it is part of none, and then nothing is asked of it. `counted` is
+    what was counted of its rollout. Raises `TraceUnavailableError` where the store cannot be read.
     """
-    said = _NOTHING_SAID if program is None else program.rollouts.get(standing.module)
+    said = _NOTHING_SAID if program is None else program.rollouts.get(period.module)
     said = said or _NOTHING_SAID
-    with store.state.read() as reading:
-        history = transitions(reading, standing.module)
     with store.view() as view:
-        observed = observe(view, standing, history, counted, _paths(standing, said), now)
-    stage = standing.stage.value
+        observed = observe(view, period, counted, _paths(period, said), now)
+    stage = period.stage.value
     return Judgement(
+        period,
         observed,
         _verdict(said.promote.get(stage), observed),
         _verdict(said.rollback.get(stage), observed),
@@ -68,7 +72,10 @@ def refusal(
     said = program.rollouts.get(standing.module, _NOTHING_SAID)
     if standing.stage.value not in said.promote:
         return ""
-    verdict = judge(store, program, standing, counted, now).promote
+    period = period_of(store, standing.module, standing.version, standing.stage)
+    if period is None:
+        return ""
+    verdict = judge(store, program, period, counted, now).promote
     if verdict is None or verdict.is_met:
         return ""
     return "; ".join(str(clause) for clause in verdict.unmet)
@@ -78,8 +85,8 @@ def _verdict(criteria: Criteria | None, observed: Observed) -> Verdict | None:
     return None if criteria is None else check(criteria, observed)
 
 
-def _paths(standing: Standing, said: Rollout) -> tuple[str, ...]:
+def _paths(period: Period, said: Rollout) -> tuple[str, ...]:
     """The key that the version is sliced by: what the operator gave, or what the module says."""
-    if standing.settings.by:
-        return standing.settings.by
+    if period.settings.by:
+        return period.settings.by
     return (f"{said.key.relation}.{said.key.column}",) if said.key is not None else ()

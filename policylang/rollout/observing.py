@@ -4,94 +4,121 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from policylang.rollout.compared import COMPARISON, Comparison, Role
 from policylang.rollout.figures import Figures
 from policylang.rollout.metrics import NO_OUTCOMES, Outcomes, outcomes
-from policylang.rollout.stages import Stage, Standing, Step, Transition
+from policylang.rollout.stages import Settings, Stage, Step, Transition
 from policylang.rollout.tallying import DROPPED
 from policylang.trace.metrics import METRIC
 from policylang.trace.reading import Filter, TraceView
 
+OBSERVED_STAGES: Final = {Stage.SHADOW: Role.SHADOW, Stage.CANARY: Role.CANARY}
+"""The stages in which a version is compared with live."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A version's stay in shadow or canary. `until` is None while it is there; `sized` is when its slice got its size."""
+
+    module: str
+    version: str
+    rollout: str
+    stage: Stage
+    settings: Settings
+    since: str
+    sized: str
+    until: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The version: `refunds@1.4.0`."""
+        return f"{self.module}@{self.version}"
+
+    def age(self, now: dt.datetime) -> dt.timedelta:
+        """How long it has been, or was."""
+        end = now if self.until is None else dt.datetime.fromisoformat(self.until)
+        return max(dt.timedelta(0), end - dt.datetime.fromisoformat(self.since))
+
+
+def periods(history: tuple[Transition, ...], module: str, version: str) -> tuple[Period, ...]:
+    """Every stay of a version in shadow or canary, the latest last, by the transitions of its module."""
+    found: list[Period] = []
+    current: Period | None = None
+    for taken in history:
+        is_about = (taken.module, taken.version) == (module, version)
+        if not is_about or taken.step is Step.NOTE:
+            continue
+        if current is not None and (current.rollout, current.stage) == (taken.rollout, taken.after):
+            current = _gone_on(current, taken)
+            continue
+        if current is not None:
+            found.append(replace(current, until=taken.at))
+            current = None
+        if taken.after in OBSERVED_STAGES:
+            current = Period(
+                module, version, taken.rollout, taken.after, taken.settings, taken.at, taken.at
+            )
+    return (*found, current) if current is not None else tuple(found)
+
+
+def _gone_on(current: Period, taken: Transition) -> Period:
+    resized = taken.settings.share != current.settings.share
+    sized = taken.at if resized else current.sized
+    return replace(current, settings=taken.settings, sized=sized)
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What was seen of a version since it came into its stage, up to `until`."""
+    """What was seen of a version in one period. `age` is how long that is by now."""
 
-    standing: Standing
-    until: dt.datetime
     figures: Figures
+    age: dt.timedelta
     outcomes: Outcomes = NO_OUTCOMES
     dropped: int = 0
-
-    @property
-    def age(self) -> dt.timedelta:
-        """How long it has been in its stage."""
-        if not self.standing.since:
-            return dt.timedelta(0)
-        return max(dt.timedelta(0), self.until - dt.datetime.fromisoformat(self.standing.since))
-
-
-_ROLES = {Stage.SHADOW: Role.SHADOW, Stage.CANARY: Role.CANARY}
 
 
 def observe(
     view: TraceView,
-    standing: Standing,
-    history: tuple[Transition, ...],
+    period: Period,
     counted: Mapping[str, int],
     paths: tuple[str, ...],
     now: dt.datetime,
 ) -> Observed:
-    """What a store holds about a version in shadow or canary.
-
-    `history` are the transitions of its module, `counted` what was counted of its rollout, `paths` the key that it is
-    sliced by. Nothing is seen of a version in another stage.
-    """
-    role = _ROLES.get(standing.stage)
-    if role is None:
-        return Observed(standing, now, Figures())
-    figures = Figures.of(_comparisons(view, standing, role))
-    dropped = counted.get(DROPPED, 0)
-    if standing.stage is not Stage.CANARY:
-        return Observed(standing, now, figures, dropped=dropped)
-    since = _sized(standing, history)
+    """What a store holds about a period: `counted` is what was counted of its rollout, `paths` the key of its slices."""
+    figures = Figures.of(_comparisons(view, period))
+    if period.stage is not Stage.CANARY:
+        return Observed(figures, period.age(now), dropped=counted.get(DROPPED, 0))
     found = outcomes(
-        _decisions(view, since),
-        view.records(Filter(kind=METRIC, since=_plain(since))),
-        standing.rollout,
-        standing.settings.share,
+        _decisions(view, period),
+        view.records(Filter(kind=METRIC, since=_plain(period.sized))),
+        period.rollout,
+        period.settings.share,
         paths,
-        since,
+        period.sized,
     )
-    return Observed(standing, now, figures, found, dropped)
+    return Observed(figures, period.age(now), found, counted.get(DROPPED, 0))
 
 
-def _comparisons(
-    view: TraceView, standing: Standing, role: Role
-) -> Iterator[tuple[str, Comparison]]:
-    for record in view.records(Filter(kind=COMPARISON, since=_plain(standing.since))):
+def _comparisons(view: TraceView, period: Period) -> Iterator[tuple[str, Comparison]]:
+    role = OBSERVED_STAGES[period.stage].value
+    for record in view.records(Filter(kind=COMPARISON, since=_plain(period.since))):
         body = record.body
-        if body["rollout"] == standing.rollout and body["role"] == role.value:
+        if body["rollout"] == period.rollout and body["role"] == role:
             yield record.at, Comparison.from_json(body)
 
 
-def _decisions(view: TraceView, since: str) -> Iterator[dict[str, Any]]:
-    for record in view.records(Filter(kind="decision", since=_plain(since))):
+def _decisions(view: TraceView, period: Period) -> Iterator[dict[str, Any]]:
+    until = None if period.until is None else _plain(period.until)
+    chosen = Filter(kind="decision", since=_plain(period.sized), until=until)
+    for record in view.records(chosen):
         body = record.body
         if "rollouts" in body:
             yield {**body, "id": record.id}
 
 
-def _sized(standing: Standing, history: tuple[Transition, ...]) -> str:
-    """When the slice got the size it has: with another size other units are drawn."""
-    steps = (Step.START, Step.PROMOTE, Step.SLICE)
-    own = [t for t in history if t.rollout == standing.rollout and t.after is Stage.CANARY]
-    return next((t.at for t in reversed(own) if t.step in steps), standing.since)
-
-
-def _plain(moment_: str) -> str:
+def _plain(moment: str) -> str:
     """A time as filters take it: in UTC, without a zone."""
-    return moment_.removesuffix("Z")
+    return moment.removesuffix("Z")
