@@ -54,9 +54,9 @@ class Record:
         return body if self.keyring is None or "sealed" not in body else opened(body, self.keyring)
 
 
-def put_back(record: Record) -> Record:
-    """The record with its personal values in its text, as far as they can be read, to be shown and not to be stored."""
-    form = {**json.loads(record.text), "body": record.body}
+def put_back(record: Record, body: Mapping[str, Any]) -> Record:
+    """The record with another body in its text: one with personal values in it, to be shown and not to be stored."""
+    form = {**json.loads(record.text), "body": body}
     return replace(record, text=canonical(form).decode())
 
 

@@ -57,7 +57,7 @@ def fold(path: Path, folder: Path, *, wait: float = 10.0) -> Folded:
     Raises `TraceUnavailableError` where another process folds, or holds the file, for longer than `wait` seconds.
     """
     until = time.monotonic() + wait
-    with _lease(folder, until):
+    with leased(folder, until):
         for segment in segment_paths(folder):
             if segment.suffix == OPEN:
                 seal_abandoned(segment)
@@ -71,16 +71,22 @@ def fold(path: Path, folder: Path, *, wait: float = 10.0) -> Folded:
 
 def _make(path: Path) -> None:
     """Make the file. It appears whole: a kill while DuckDB makes one leaves a file that it cannot open."""
+    new = make_store(path)
+    with new.open("rb+") as file:
+        os.fsync(file.fileno())
+    new.rename(path)
+    sync_folder(path.parent)
+
+
+def make_store(path: Path) -> Path:
+    """Make an empty file beside the one at `path`, to take its place. The caller holds the lease."""
     new = path.with_name(path.name + ".new")
     for left in (new, new.with_name(new.name + ".wal")):
         left.unlink(missing_ok=True)
     with duckdb.connect(str(new)) as database:
         prepare(database)
         database.execute("CHECKPOINT")
-    with new.open("rb+") as file:
-        os.fsync(file.fileno())
-    new.rename(path)
-    sync_folder(path.parent)
+    return new
 
 
 def _fold_all(database: duckdb.DuckDBPyConnection, segments: list[Path]) -> Folded:
@@ -162,7 +168,8 @@ def _misplaced(before: Record | None, record: Record) -> str:
 
 
 @contextmanager
-def _lease(folder: Path, until: float) -> Iterator[None]:
+def leased(folder: Path, until: float) -> Iterator[None]:
+    """Nobody else folds, or makes the file again, for as long as the block lasts."""
     number = os.open(folder / LEASE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         while True:

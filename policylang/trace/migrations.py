@@ -40,7 +40,7 @@ def _columns_beside_texts(database: duckdb.DuckDBPyConnection) -> None:
     database.execute("ALTER TABLE base.ledger RENAME TO ledger_1")
     create_tables(database, "base", stored=True)
     refill(database, "base", "base.records_1")
-    database.execute("INSERT INTO base.ledger SELECT * FROM base.ledger_1")
+    database.execute("INSERT INTO base.ledger SELECT *, false FROM base.ledger_1")
     database.execute("DROP TABLE base.records_1")
     database.execute("DROP TABLE base.ledger_1")
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from policylang.decide.secrets import erasable_of
+from policylang.decide.secrets import Secrets, erasable_of
 from policylang.facts.factset import FactSet, Row
 from policylang.facts.forms import to_json
 from policylang.facts.schema import Cardinality, Relation, RelationKind
@@ -34,11 +34,14 @@ LONGEST_SUBJECT: Final = 300
 
 
 class Personal:
-    """What of a program's records is personal. Made once a program by `personal_of`."""
+    """What of a program's records is personal. Made once a program by `personal_of`.
 
-    def __init__(self, program: Program) -> None:
+    `marked` tells what that is, in place of fields declared personal or secret.
+    """
+
+    def __init__(self, program: Program, marked: Secrets | None = None) -> None:
         self._program = program
-        self._marked = erasable_of(program)
+        self._marked = erasable_of(program) if marked is None else marked
         self._rules = {rule.name: rule for rule in program.rules}
         relations = program.schema.relations
         self._columns = {

@@ -13,8 +13,10 @@ import duckdb
 
 from policylang.errors import PolicyError
 from policylang.trace.chain import Record, put_back
+from policylang.trace.exported import attach_exported
 from policylang.trace.folding import is_held, read_segment
 from policylang.trace.keys import KEYS, KeyFile
+from policylang.trace.masking import Masks
 from policylang.trace.migrations import form_of
 from policylang.trace.segments import segment_paths
 from policylang.trace.tables import (
@@ -145,6 +147,15 @@ class TraceView:
         _, ((number,),) = self.query(f"SELECT count(*) FROM base.records {where}", values)
         return int(number)
 
+    def masks(self) -> Masks:
+        """What masks the secret values of this store's records, for who may see personal ones."""
+        self._get_ready()
+        return self._masks()
+
+    def _masks(self) -> Masks:
+        rows = self._database.execute("SELECT relation, name FROM base.columns WHERE secret")
+        return Masks(self, frozenset((relation, name) for relation, name in rows.fetchall()))
+
     def query(self, sql: str, values: dict[str, Any] | None = None) -> tuple[list[str], list[Any]]:
         """The names of the columns and the rows that an SQL query gives. Raises `TraceQueryError`."""
         with _asked():
@@ -166,6 +177,9 @@ class TraceView:
     # --- making it ---
 
     def _attach(self, path: Path, wait: float) -> bool:
+        if path.is_dir():
+            attach_exported(self._database, path, "folded")
+            return True
         until = time.monotonic() + wait
         while True:
             try:
@@ -203,19 +217,21 @@ class TraceView:
         for name in ("records", "ledger"):
             both = f" UNION ALL SELECT * FROM folded.base.{name}" if self.is_folded else ""
             self._database.execute(f"CREATE VIEW base.{name} AS SELECT * FROM pending.{name}{both}")
-        create_base_views(self._database, self._shown())
+        create_base_views(self._database)
+        if self._shows_personal:
+            create_base_views(self._database, self._shown())
         create_views(self._database)
         create_fact_views(self._database)
         self._is_ready = True
 
     def _shown(self) -> str:
-        """The schema whose `records` views read: with personal values put back, where that was asked for."""
-        if not self._shows_personal:
-            return "base"
+        """The schema whose `records` views read where personal values were asked for: these put back."""
         create_tables(self._database, "opened", stored=False)
         rows = self._database.execute(f"SELECT {_COLUMNS} FROM base.records WHERE {SEALED_TEXT}")
         readable = [self._record(row) for row in rows.fetchall()]
-        insert_records(self._database, "opened", "", [put_back(record) for record in readable])
+        masks = self._masks()
+        opened = [put_back(record, masks.body(record)) for record in readable]
+        insert_records(self._database, "opened", "", opened)
         self._database.execute("CREATE SCHEMA shown")
         self._database.execute(
             f"""CREATE VIEW shown.records AS SELECT * FROM base.records WHERE NOT {SEALED_TEXT}

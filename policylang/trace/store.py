@@ -7,7 +7,6 @@ process records into segments of its own; `fold` moves them into the file. A rea
 from __future__ import annotations
 
 import datetime as dt
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,23 +16,14 @@ from typing import Any, Final, Literal, Self, TypeAlias
 
 from policylang.bundle.case import Case
 from policylang.trace.chain import Record
-from policylang.trace.checkpoint import (
-    Checkpoint,
-    Head,
-    heads_body,
-    heads_of,
-    write_checkpoint,
-)
 from policylang.trace.decisions import Circumstances, decision_body
-from policylang.trace.erasing import Erased, NothingToEraseError, erasure_body, loose_handles
-from policylang.trace.folding import Folded, fold
 from policylang.trace.identity import Identities
-from policylang.trace.keys import KEYS, Destroyed, KeyFile
+from policylang.trace.keys import KEYS, KeyFile
 from policylang.trace.outcomes import Status, outcome_body
 from policylang.trace.programs import program_body, reference_body
 from policylang.trace.sealer import Sealer
 from policylang.trace.state import MARK, STATE, State
-from policylang.trace.store_reading import StoreReading
+from policylang.trace.store_keeping import StoreKeeping
 from policylang.trace.writer import Durability, SegmentWriter, TraceUnavailableError
 
 SEGMENTS: Final = ".segments"
@@ -48,18 +38,16 @@ OnFailure: TypeAlias = Literal["closed", "open"]
 _log = logging.getLogger("policylang.trace")
 
 
-class TraceStore(StoreReading):
+class TraceStore(StoreKeeping):
     """A store that is open for recording and reading. Thread-safe, and safe to use after a fork.
 
     Made by `open`; `close` (or leaving a `with` block) seals what was recorded.
     """
 
     def __init__(self, path: Path, writer: SegmentWriter, on_failure: OnFailure) -> None:
-        super().__init__(path, segments_of(path))
-        self._writer = writer
+        super().__init__(path, segments_of(path), writer, KeyFile(Path(fspath(path) + KEYS)))
         self._on_failure = on_failure
         self._known: set[tuple[str, str]] = set()
-        self._keys = KeyFile(Path(fspath(path) + KEYS))
         self._sealer = Sealer(self._keys, self.get)
         self._identities = Identities()
         self._lost: list[str] = []
@@ -168,59 +156,6 @@ class TraceStore(StoreReading):
         For candidates, whose answers are no decisions. Raises `TraceUnavailableError` where they cannot be.
         """
         self._needed(case)
-
-    def erase(self, subject: str = "", *, record: str = "", reason: str = "") -> Erased:
-        """Destroy the keys that the personal values of a subject (`customer=c-17`) are sealed with, and record that.
-
-        With `record`, those of one record that belong to no subject. What is sealed with them can be read by nobody
-        from then on, in whatever copy. Raises `NothingToEraseError`, and `TraceUnavailableError` where the keys or the
-        record cannot be written; where only the record failed, the next erasure or opening writes it.
-        """
-        self.record_erasures()
-        if record:
-            found = self.get(record)
-            body = None if found is None else json.loads(found.text)["body"]
-            gone = self._keys.destroy_loose(loose_handles(record, body))
-        else:
-            gone = self._keys.destroy(subject)
-        if not gone:
-            raise NothingToEraseError(
-                f"no key belongs to {record or subject} alone"
-                if record
-                else f"nothing is sealed for {subject}"
-            )
-        id_ = self._writer.write("erasure", erasure_body(gone, reason)).id
-        self._keys.told(key.handle for key in gone)
-        return Erased(id_, len(gone))
-
-    def record_erasures(self) -> None:
-        """Record what was erased before, and could not be recorded then. Raises `TraceUnavailableError`."""
-        if untold := self._keys.untold():
-            gone = tuple(Destroyed(handle) for handle in untold)
-            self._writer.write("erasure", erasure_body(gone, "recorded later"))
-            self._keys.told(untold)
-
-    def fold(self, *, wait: float = 10.0) -> Folded:
-        """Move what this process recorded, and the segments of others that are done, into the DuckDB file.
-
-        One process at a time does. Raises `TraceUnavailableError` where the file is held for longer than `wait` seconds.
-        """
-        self._writer.rotate()
-        return fold(self._path, segments_of(self._path), wait=wait)
-
-    def checkpoint(self, to: Path, key: bytes | None = None) -> Checkpoint:
-        """Record how far every chain has reached, and write it to a file to be kept elsewhere, signed with a key.
-
-        Raises `TraceUnavailableError` where it cannot be recorded.
-        """
-        with self.view() as view:
-            heads = heads_of(view)
-        record = self._writer.write("checkpoint", heads_body(heads))
-        own = Head(record.writer, record.sequence, record.digest)
-        others = tuple(head for head in heads if head.writer != own.writer)
-        checkpoint = Checkpoint(record.at, (*others, own))
-        write_checkpoint(to, checkpoint, key)
-        return checkpoint
 
     def close(self) -> None:
         """Seal what was recorded; recording after that raises. Idempotent."""

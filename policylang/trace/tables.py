@@ -79,11 +79,20 @@ READ: Final = f"CASE WHEN kind = 'decision' THEN TRY(json_transform(text, '{SHAP
 
 _TOLD_SQL: Final = ", ".join(expression for _, expression in _TOLD.values())
 
-_LEDGER: Final = """
-CREATE TABLE {s}.ledger (
-    segment VARCHAR, writer VARCHAR, first BIGINT, last BIGINT, records BIGINT, root VARCHAR,
-    folded_at TIMESTAMP)
-"""
+COLUMNS: Final = {**_PLACE, **{name: type_ for name, (type_, _) in _TOLD.items()}}
+"""The columns of `records`, with their types."""
+
+LEDGER: Final = {
+    "segment": "VARCHAR",
+    "writer": "VARCHAR",
+    "first": "BIGINT",
+    "last": "BIGINT",
+    "records": "BIGINT",
+    "root": "VARCHAR",
+    "folded_at": "TIMESTAMP",
+    "is_dropped": "BOOLEAN",
+}
+"""The columns of the ledger of segments that are folded, with their types."""
 
 ROOT: Final = "sha256(string_agg(digest, '' ORDER BY sequence))"
 """What the ledger holds of a segment: one hash over the hashes of its records."""
@@ -137,11 +146,11 @@ BASE_VIEWS: Final = {
 def create_tables(database: duckdb.DuckDBPyConnection, schema: str, *, stored: bool) -> None:
     """Make the tables in a schema; `stored` ones compress their texts."""
     database.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    types = {**_PLACE, **{name: type_ for name, (type_, _) in _TOLD.items()}}
     compressed = " USING COMPRESSION zstd" if stored else ""
-    columns = [f'"{n}" {t}{compressed if n == "text" else ""}' for n, t in types.items()]
+    columns = [f'"{n}" {t}{compressed if n == "text" else ""}' for n, t in COLUMNS.items()]
     database.execute(f"CREATE TABLE {schema}.records ({', '.join(columns)})")
-    database.execute(_LEDGER.format(s=schema))
+    ledger = ", ".join(f'"{name}" {type_}' for name, type_ in LEDGER.items())
+    database.execute(f"CREATE TABLE {schema}.ledger ({ledger})")
 
 
 SEALED_TEXT: Final = """contains(text, '"sealed":[{"at":[')"""
@@ -224,7 +233,7 @@ def record_ledger(database: duckdb.DuckDBPyConnection, schema: str, segment: str
     database.execute(
         f"""INSERT INTO {schema}.ledger
             SELECT $1, min(writer), min(sequence), max(sequence), count(*), {ROOT},
-                CAST(now() AT TIME ZONE 'UTC' AS TIMESTAMP)
+                CAST(now() AT TIME ZONE 'UTC' AS TIMESTAMP), false
             FROM {schema}.records WHERE segment = $1""",
         [segment],
     )

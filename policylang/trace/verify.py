@@ -7,7 +7,7 @@ record holds, and in the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,6 +18,7 @@ import duckdb
 from policylang.trace.chain import FIRST
 from policylang.trace.checkpoint import Checkpoint
 from policylang.trace.reading import TraceView
+from policylang.trace.retention import Stub, stubs_of
 from policylang.trace.tables import ROOT, misread
 
 MOST_FINDINGS: Final = 100
@@ -45,6 +46,8 @@ class Verified:
     chains: int
     checkpoints: int
     findings: tuple[Finding, ...]
+    dropped: int = 0
+    """Records that a retention dropped, and said so."""
 
     @property
     def holds(self) -> bool:
@@ -67,16 +70,31 @@ def verify(
     _, kept = view.query(
         "SELECT id, writer, sequence, text->'$.body.heads' FROM base.records WHERE kind = 'checkpoint'"
     )
+    dropped = {stub.writer: stub for stub in stubs_of(view)}
+    _put_stubs(view, dropped.values())
     findings = (
         *(Finding(f"{d.segment.name}:{d.line}", d.problem) for d in view.damages),
         *_contents(view, tables),
         *_links(view),
         *_ledger(view),
         *_recorded_heads(view),
-        *(finding for checkpoint in checkpoints for finding in _heads(view, checkpoint)),
+        *(finding for checkpoint in checkpoints for finding in _heads(view, checkpoint, dropped)),
         *_needs(view),
     )
-    return Verified(records, chains, len(kept) + len(checkpoints), findings)
+    gone = sum(stub.records for stub in dropped.values())
+    return Verified(records, chains, len(kept) + len(checkpoints), findings, gone)
+
+
+def _put_stubs(view: TraceView, stubs: Iterable[Stub]) -> None:
+    """What is left of dropped records, where the queries below find it."""
+    columns = "writer VARCHAR, last BIGINT, digest VARCHAR"
+    view.database.execute(f"CREATE OR REPLACE TEMP TABLE stubs ({columns})")
+    rows = [[stub.writer, stub.last, stub.digest] for stub in stubs]
+    if rows:
+        view.database.execute(
+            "INSERT INTO stubs SELECT unnest($1), unnest($2), unnest($3)",
+            [list(column) for column in zip(*rows, strict=True)],
+        )
 
 
 def _contents(view: TraceView, told: bool) -> Iterator[Finding]:
@@ -123,10 +141,16 @@ _MISREAD: Final = {
 def _links(view: TraceView) -> Iterator[Finding]:
     """Each chain counts from one without a gap, and each record names the hash of the one before."""
     _, rows = view.query(f"""
-        SELECT id, writer, sequence, was FROM (
+        WITH r AS (
             SELECT id, writer, sequence, previous,
-                lag(sequence, 1, 0) OVER chain AS was, lag(digest, 1, '{FIRST}') OVER chain AS expected
-            FROM base.records WINDOW chain AS (PARTITION BY writer ORDER BY sequence))
+                lag(sequence) OVER chain AS was, lag(digest) OVER chain AS expected
+            FROM base.records WINDOW chain AS (PARTITION BY writer ORDER BY sequence)),
+        linked AS (
+            SELECT id, r.writer, sequence, previous,
+                coalesce(was, CASE WHEN sequence > 1 THEN s.last END, 0) AS was,
+                coalesce(expected, CASE WHEN sequence > 1 THEN s.digest END, '{FIRST}') AS expected
+            FROM r LEFT JOIN stubs AS s ON s.writer = r.writer AND was IS NULL)
+        SELECT id, writer, sequence, was FROM linked
         WHERE sequence <> was + 1 OR previous <> expected
         ORDER BY writer, sequence LIMIT {MOST_FINDINGS}""")
     for id_, writer, sequence, was in rows:
@@ -155,7 +179,7 @@ def _ledger(view: TraceView) -> Iterator[Finding]:
         SELECT segment, l.records, coalesce(r.records, 0)
         FROM (SELECT segment, min(sequence) AS first, max(sequence) AS last, count(*) AS records,
                 {ROOT} AS root FROM folded.base.records GROUP BY segment) AS r
-        FULL JOIN folded.base.ledger AS l USING (segment)
+        FULL JOIN (SELECT * FROM folded.base.ledger WHERE NOT is_dropped) AS l USING (segment)
         WHERE (l.first, l.last, l.records, l.root)
             IS DISTINCT FROM (r.first, r.last, r.records, r.root)
         ORDER BY segment LIMIT {MOST_FINDINGS}""")
@@ -178,7 +202,9 @@ def _recorded_heads(view: TraceView) -> Iterator[Finding]:
                     unnest(CAST(json_extract(text, '$.body.heads') AS JSON[])) AS head
                   FROM base.records WHERE kind = 'checkpoint')) AS c
         LEFT JOIN base.records AS r ON r.writer = c.of AND r.sequence = c.reached AND r.digest = c.digest
-        WHERE r.id IS NULL ORDER BY ALL LIMIT {MOST_FINDINGS}""")
+        WHERE r.id IS NULL AND NOT EXISTS (FROM stubs AS s WHERE s.writer = c.of
+            AND (s.last > c.reached OR (s.last = c.reached AND s.digest = c.digest)))
+        ORDER BY ALL LIMIT {MOST_FINDINGS}""")
     for id_, writer, sequence, of, reached in rows:
         yield Finding(
             f"chain {of}",
@@ -186,7 +212,9 @@ def _recorded_heads(view: TraceView) -> Iterator[Finding]:
         )
 
 
-def _heads(view: TraceView, checkpoint: Checkpoint) -> Iterator[Finding]:
+def _heads(
+    view: TraceView, checkpoint: Checkpoint, dropped: Mapping[str, Stub]
+) -> Iterator[Finding]:
     """Each chain reaches as far as a checkpoint kept elsewhere says."""
     for head in checkpoint.heads:
         _, rows = view.query(
@@ -194,6 +222,11 @@ def _heads(view: TraceView, checkpoint: Checkpoint) -> Iterator[Finding]:
             {"writer": head.writer, "sequence": head.sequence},
         )
         where = f"chain {head.writer}"
+        stub = dropped.get(head.writer)
+        if stub is not None and stub.last >= head.sequence and not rows:
+            if stub.last == head.sequence and stub.digest != head.digest:
+                yield Finding(where, f"its record {head.sequence}, which was dropped, was another")
+            continue
         if not rows:
             yield Finding(
                 where,

@@ -304,6 +304,7 @@ CREATE TABLE base.records_1 AS SELECT segment, kind, id, "at", writer, sequence,
     FROM base.records;
 DROP TABLE base.records CASCADE;
 ALTER TABLE base.records_1 RENAME TO records;
+ALTER TABLE base.ledger DROP COLUMN is_dropped;
 CREATE OR REPLACE TABLE base.form AS SELECT 1 AS version;
 """
 
