@@ -1,0 +1,1 @@
+"""What projects outside of this one test their own parts with."""
