@@ -19,6 +19,9 @@ _SETTINGS: Final = "policylang.settings"
 _DEFAULTS: Final[dict[str, Callable[[Settings], object]]] = {
     "policies": lambda settings: [relpath(path) for path in settings.policies],
     "paths": lambda settings: [relpath(path) for path in settings.policies],
+    "policy": lambda settings: (
+        relpath(settings.policies[0]) if len(settings.policies) == 1 else None
+    ),
     "store_path": lambda settings: settings.store and relpath(settings.store),
     "evaluator": lambda settings: settings.evaluator,
 }
@@ -44,7 +47,7 @@ def apply_settings(ctx: click.Context, command: click.Command) -> None:
 def configured(ctx: click.Context) -> tuple[dict[str, object], dict[str, str]]:
     """The params and the reference data of the settings, where their policies are what is loaded."""
     settings = ctx.meta.get(_SETTINGS)
-    sources = [ctx.get_parameter_source(name) for name in ("policies", "paths")]
+    sources = [ctx.get_parameter_source(name) for name in ("policies", "paths", "policy")]
     if settings is None or ParameterSource.DEFAULT_MAP not in sources:
         return {}, {}
     return dict(settings.params), dict(settings.reference)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
+# A store that is known without being named here says nothing about this question.
+_UNASKED: Final = (ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
+
 
 @click.command("why")
 @click.argument("policy", metavar="POLICY|ID")
@@ -123,7 +126,7 @@ def _store(
 ) -> str | None:
     """The store that is asked, or None where a request is; what does not go together is wrong usage."""
     source = click.get_current_context().get_parameter_source("store_path")
-    if request_path is not None and source is ParameterSource.ENVIRONMENT:
+    if request_path is not None and source in _UNASKED:
         store_path = None
     if (request_path is None) == (store_path is None):
         raise click.UsageError("give --request with a policy, or --store with the ID of a decision")

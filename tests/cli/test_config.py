@@ -25,6 +25,8 @@ def test_commands_take_their_policies_from_the_settings(run: Run, project: Path)
     assert run("check").exit_code == 0
     assert "7 tests passed" in run("test").output
     assert run("eval", "--request", REQUEST).output.startswith("allow refund")
+    (project / "policylang.toml").write_text('policies = ["policies"]\nstore = "s.duckdb"\n')
+    assert run("why", "--request", REQUEST).output.startswith("allow refund")
 
 
 def test_params_of_the_settings_are_exact_and_give_way(run: Run, project: Path) -> None:
