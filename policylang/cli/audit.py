@@ -9,7 +9,7 @@ import click
 
 from policylang.cli.output import json_option
 from policylang.cli.rows import rows_text
-from policylang.cli.traces import existing, opened, said, store_option
+from policylang.cli.traces import existing, opened, personal_option, said, store_option
 
 if TYPE_CHECKING:
     from policylang.trace.audit import Audit
@@ -34,11 +34,12 @@ _csv_option = click.option("--csv", "as_csv", is_flag=True, help="Write CSV.")
 @command.command("sql")
 @click.argument("query")
 @store_option
+@personal_option
 @json_option
 @_csv_option
-def sql(query: str, store_path: str, as_json: bool, as_csv: bool) -> None:
+def sql(query: str, store_path: str, personal: bool, as_json: bool, as_csv: bool) -> None:
     """Answer an SQL query over the views `decisions`, `reasons`, `facts`, `facts.NAME`, `daily`, ..."""
-    with opened(store_path) as view:
+    with opened(store_path, personal=personal) as view:
         names, rows = view.query(query)
     _write(names, rows, as_json, as_csv)
 
@@ -59,7 +60,8 @@ def views(name: str | None, store_path: str) -> None:
 
 @command.command("shell")
 @store_option
-def shell(store_path: str) -> None:
+@personal_option
+def shell(store_path: str, personal: bool) -> None:
     """Ask one SQL query after another; `\\?` shows what else there is.
 
     Reads queries from standard input, each ended by `;`, where that is no terminal.
@@ -69,7 +71,7 @@ def shell(store_path: str) -> None:
     from policylang.trace.store import segments_of
 
     path = existing(store_path)
-    with said(), Shell(lambda: TraceView(path, segments_of(path))) as asked:
+    with said(), Shell(lambda: TraceView(path, segments_of(path), personal=personal)) as asked:
         asked.run()
     if asked.failed and not asked.is_interactive:
         raise click.exceptions.Exit(1)
@@ -89,9 +91,17 @@ def list_() -> None:
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the audit."
 )
+@personal_option
 @json_option
 @_csv_option
-def run(name: str, store_path: str, params: tuple[str, ...], as_json: bool, as_csv: bool) -> None:
+def run(
+    name: str,
+    store_path: str,
+    params: tuple[str, ...],
+    personal: bool,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
     """Run the audit NAME; `policylang audit list` shows them."""
     from policylang.trace.audit import audit, audit_names
 
@@ -99,7 +109,7 @@ def run(name: str, store_path: str, params: tuple[str, ...], as_json: bool, as_c
         raise click.UsageError(f"no audit `{name}`; `policylang audit list` shows them")
     found = audit(name)
     values = _values(found, params)
-    with opened(store_path) as view:
+    with opened(store_path, personal=personal) as view:
         names, rows = view.query(found.sql, dict(values) or None)
     _write(names, rows, as_json, as_csv)
 

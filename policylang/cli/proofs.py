@@ -68,13 +68,22 @@ def about_decision(case: Case, *, atoms: bool = False, absent: bool = False) -> 
     """Why the decision is what it is. A refusal and a failure are their own reasons."""
     decision = case.decision
     if decision.rejection is not None or decision.failure is not None:
-        return Answer((), partial(decision_to_json, decision), partial(decision_text, decision))
+        return Answer((), partial(_decision_json, case), partial(decision_text, decision))
     words = _words(case, atoms)
     explanation = case.explanation()
     tree = explanation_tree(explanation, words, absences=absent)
-    return Answer(
-        (tree,), partial(Writer(case.model, words, absences=absent).explanation, explanation)
-    )
+    writer = Writer(case.model, words, absences=absent)
+    return Answer((tree,), lambda: _masked(case, writer.explanation(explanation)))
+
+
+def _decision_json(case: Case) -> dict[str, Any]:
+    return _masked(case, decision_to_json(case.decision))
+
+
+def _masked(case: Case, form: dict[str, Any]) -> dict[str, Any]:
+    from policylang.trace.masking import mask_decision
+
+    return mask_decision(case.program, form)
 
 
 def about_atom(case: Case, atom: str, *, atoms: bool = False, absent: bool = False) -> Answer:

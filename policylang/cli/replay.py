@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from policylang.bundle.bundle import Bundle
     from policylang.trace.chain import Record
     from policylang.trace.journal import Journal
+    from policylang.trace.masking import Masks
     from policylang.trace.reading import Filter, TraceView
     from policylang.trace.replay import Replayed
     from policylang.trace.report import Report
@@ -84,7 +85,8 @@ def command(
 
             run = ReplayRun(view, filter_, bundle, evaluator=evaluator, jobs=jobs, journal=journal)
             report, found = run.report, _ran(run)
-        shown = [difference_json(one) for one in _told(found, bundle, as_json)]
+        masks = view.masks()
+        shown = [difference_json(one, masks) for one in _told(found, bundle, as_json, masks)]
         if html_path is not None and bundle is not None:
             html_path.write_text(_page(view, report, bundle, evaluator, candidate), "utf-8")
         why = _commands(store_path, candidate)
@@ -180,7 +182,9 @@ def _ran(run: ReplayRun) -> Iterator[Replayed]:
             advance()
 
 
-def _told(found: Iterable[Replayed], bundle: Bundle | None, as_json: bool) -> Iterator[Replayed]:
+def _told(
+    found: Iterable[Replayed], bundle: Bundle | None, as_json: bool, masks: Masks
+) -> Iterator[Replayed]:
     """Go through all; without a candidate, show (or keep) both sides of what came out otherwise."""
     for one in found:
         if bundle is not None or one.verdict.value != "different" or one.now is None:
@@ -188,7 +192,7 @@ def _told(found: Iterable[Replayed], bundle: Bundle | None, as_json: bool) -> It
         if as_json:
             yield one
         else:
-            click.echo(differences_text(one))
+            click.echo(differences_text(one, masks))
 
 
 def _commands(store_path: str, candidate: str | None) -> tuple[str, str]:

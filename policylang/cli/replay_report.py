@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from policylang.cli.output import counted
@@ -11,6 +12,7 @@ from policylang.cli.output import counted
 if TYPE_CHECKING:
     from policylang.bundle.case import Case
     from policylang.trace.examples import Example
+    from policylang.trace.masking import Masks
     from policylang.trace.replay import Replayed
     from policylang.trace.report import Report
 
@@ -44,30 +46,37 @@ def _section(title: str, counter: Counter[str]) -> list[str]:
     return [title, *(f"  {count:>8}  {word}" for word, count in ranked(counter))] if counter else []
 
 
-def differences_text(one: Replayed) -> str:
+def differences_text(one: Replayed, masks: Masks) -> str:
     """Both sides of a decision that came out otherwise, part by part."""
     lines = [f"{one.id}  {one.transition}"]
-    for place, then, now in _differing(one):
+    for place, then, now in _differing(one, masks):
         lines += [f"  {place}", f"    - {_written(then)}", f"    + {_written(now)}"]
     return "\n".join(lines)
 
 
-def difference_json(one: Replayed) -> dict[str, Any]:
+def difference_json(one: Replayed, masks: Masks) -> dict[str, Any]:
     """Both sides of a decision that came out otherwise, as plain objects."""
-    sides = [{"at": at, "recorded": then, "now": now} for at, then, now in _differing(one)]
+    sides = [{"at": at, "recorded": then, "now": now} for at, then, now in _differing(one, masks)]
     return {"id": one.id, "transition": one.transition, "differences": sides}
 
 
-def _differing(one: Replayed) -> list[tuple[str, Any, Any]]:
-    """The members of the decision, and the firings, that are not the same."""
-    now = one.now or {}
-    then_decision, now_decision = one.recorded["decision"], now.get("decision", {})
-    names = sorted(then_decision.keys() | now_decision.keys())
-    pairs = [
-        (f"decision.{name}", then_decision.get(name), now_decision.get(name)) for name in names
-    ]
-    pairs.append(("firings", one.recorded.get("firings", []), now.get("firings", [])))
-    return [(at, a, b) for at, a, b in pairs if _written(a) != _written(b)]
+def _differing(one: Replayed, masks: Masks) -> list[tuple[str, Any, Any]]:
+    """The members of the decision, and the firings, that are not the same; secret values of them masked."""
+    then, now = _parts(one.recorded), _parts(one.now or {})
+    differing = [at for at in {**then, **now} if _written(then.get(at)) != _written(now.get(at))]
+    shown = [_parts(masks.masked("decision", _copied(side))) for side in (one.recorded, one.now)]
+    return [(at, shown[0].get(at), shown[1].get(at)) for at in sorted(differing)]
+
+
+def _parts(made: Mapping[str, Any]) -> dict[str, Any]:
+    parts = {f"decision.{name}": part for name, part in made.get("decision", {}).items()}
+    return {**parts, "firings": made.get("firings", [])}
+
+
+def _copied(side: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A side of its own, to be masked."""
+    copied: dict[str, Any] = json.loads(json.dumps(side or {}))
+    return copied
 
 
 def _written(part: Any) -> str:

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from policylang.cli.output import ExitCode, counted, json_option, write_json
-from policylang.cli.traces import chosen, existing, filter_options, opened, said, store_option
+from policylang.cli.traces import (
+    chosen,
+    existing,
+    filter_options,
+    opened,
+    personal_option,
+    said,
+    store_option,
+)
 
 if TYPE_CHECKING:
     from policylang.trace.chain import Record
+    from policylang.trace.reading import TraceView
     from policylang.trace.verify import Verified
 
 _PAUSE: Final = 0.5
@@ -34,24 +44,40 @@ def command() -> None:
 @filter_options
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
 @click.option("--oldest-first", is_flag=True, help="The oldest first; without it the newest are.")
+@click.option("--after", metavar="ID", help="The page that follows the decision ID.")
+@personal_option
 @json_option
-def list_(store_path: str, limit: int, oldest_first: bool, as_json: bool, **given: Any) -> None:
+def list_(
+    store_path: str,
+    limit: int,
+    oldest_first: bool,
+    after: str | None,
+    personal: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """List decisions, one a line, the newest first."""
+    filter_ = chosen(given, after=after, limit=limit, newest_first=not oldest_first)
     with opened(store_path) as view:
-        for record in view.records(chosen(given, limit=limit, newest_first=not oldest_first)):
-            click.echo(_json(record) if as_json else _line(record))
+        shown = _shown(view, personal, as_json)
+        for record in view.records(filter_):
+            click.echo(shown(record))
 
 
 @command.command("show")
 @click.argument("id_", metavar="ID")
 @store_option
-def show(id_: str, store_path: str) -> None:
+@personal_option
+def show(id_: str, store_path: str, personal: bool) -> None:
     """Show one record as it was written, with its place in its chain."""
     with opened(store_path) as view:
         record = view.get(id_)
-    if record is None:
-        raise click.ClickException(f"there is no record {id_}")
-    write_json({**json.loads(record.text), "digest": record.digest})
+        if record is None:
+            raise click.ClickException(f"there is no record {id_}")
+        form = json.loads(record.text)
+        if personal:
+            form["body"] = view.masks().body(record)
+    write_json({**form, "digest": record.digest})
 
 
 @command.command("tail")
@@ -59,17 +85,21 @@ def show(id_: str, store_path: str) -> None:
 @filter_options
 @click.option("-n", "lines", type=click.IntRange(0), default=10, show_default=True)
 @click.option("--follow", "-f", is_flag=True, help="Go on with what is recorded from now on.")
+@personal_option
 @json_option
-def tail(store_path: str, lines: int, follow: bool, as_json: bool, **given: Any) -> None:
+def tail(
+    store_path: str, lines: int, follow: bool, personal: bool, as_json: bool, **given: Any
+) -> None:
     """Show the last decisions, the newest last."""
     seen: set[str] = set()
     most: int | None = lines
     while True:
         with opened(store_path) as view:
+            shown = _shown(view, personal, as_json)
             found = list(view.records(chosen(given, limit=most, newest_first=True)))
-        for record in reversed(found):
-            if record.id not in seen:
-                click.echo(_json(record) if as_json else _line(record))
+            for record in reversed(found):
+                if record.id not in seen:
+                    click.echo(shown(record))
         seen.update(record.id for record in found)
         if not follow:
             return
@@ -182,5 +212,15 @@ def _line(record: Record) -> str:
     )
 
 
-def _json(record: Record) -> str:
-    return json.dumps({"id": record.id, "at": record.at, **record.body}, ensure_ascii=False)
+def _shown(view: TraceView, personal: bool, as_json: bool) -> Callable[[Record], str]:
+    """How records are shown: as a line, or as JSON in which what is personal stays sealed unless it is asked for."""
+    if not as_json:
+        return _line
+    if not personal:
+        return lambda record: _json(record, json.loads(record.text)["body"])
+    masks = view.masks()
+    return lambda record: _json(record, masks.body(record))
+
+
+def _json(record: Record, body: dict[str, Any]) -> str:
+    return json.dumps({"id": record.id, "at": record.at, **body}, ensure_ascii=False)

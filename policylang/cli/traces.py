@@ -31,14 +31,20 @@ store_option = click.option(
     help="The store: its DuckDB file.  [env: POLICYLANG_STORE]",
 )
 
+personal_option = click.option(
+    "--personal",
+    is_flag=True,
+    help="Show personal values whose keys are there; secret ones stay masked.",
+)
+
 
 @contextmanager
-def opened(store_path: str) -> Iterator[TraceView]:
+def opened(store_path: str, *, personal: bool = False) -> Iterator[TraceView]:
     """Everything in the store at a path. What is wrong with it ends the command with a word about it."""
     from policylang.trace.reading import TraceView
 
     path = existing(store_path)
-    with said(), TraceView(path, _segments(path)) as view:
+    with said(), TraceView(path, _segments(path), personal=personal) as view:
         yield view
 
 
@@ -98,7 +104,11 @@ def filter_options(command: Command) -> Command:
 
 
 def chosen(
-    given: dict[str, Any], *, limit: int | None = None, newest_first: bool = False
+    given: dict[str, Any],
+    *,
+    after: str | None = None,
+    limit: int | None = None,
+    newest_first: bool = False,
 ) -> Filter:
     """The filter that the options of `filter_options` describe."""
     from policylang.trace.reading import Filter
@@ -113,6 +123,7 @@ def chosen(
         until=_time(given["until"], "--until"),
         fact=_fact(given["fact"]),
         where=given["where"],
+        after=after,
         limit=limit,
         newest_first=newest_first,
     )

@@ -9,8 +9,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -22,41 +22,26 @@ from policylang.trace.report import Report
 JOURNAL_FORM: Final = 1
 """The version of the form of a journal."""
 
+_TELLING: Final = (Verdict.DIFFERENT, Verdict.NOT_REPLAYABLE)
+
 
 class JournalMismatchError(PolicyError):
     """A journal of another question, in use by another process, or no journal at all; the text says which."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A decision of an earlier part of a run that came out otherwise, or could not be made again."""
-
-    id: str
-    verdict: Verdict
-    action: str
-    agent: str
-    now: Mapping[str, Any] | None
-    problem: str
-
-    def again(self, recorded: Mapping[str, Any]) -> Replayed:
-        """It, beside what was recorded."""
-        return Replayed(
-            self.id, self.verdict, self.action, self.agent, recorded, self.now, self.problem
-        )
 
 
 class Journal:
     """A file that keeps how far a replay came. Made by `open`; one process at a time has it.
 
     `chosen` is the filter as it was when the run began: times that were asked for as "30 days ago" stay what they were.
-    `report` and `found` are what an earlier run has kept.
+    `report` is what an earlier run has counted, `found` are the decisions that came out otherwise or could not be made again.
+    No journal holds anything of what decisions say.
     """
 
     def __init__(self, number: int, chosen: Filter) -> None:
         self._file = number
         self.chosen = chosen
         self.report = Report()
-        self.found: list[Found] = []
+        self.found: list[str] = []
         self._after: str | None = None
 
     @classmethod
@@ -105,12 +90,8 @@ class Journal:
         report = Report()
         for one in batch:
             report.add(one)
-        line = {
-            "through": batch[-1].id,
-            "report": report.to_json(),
-            "found": list(map(_form, _telling(batch))),
-        }
-        self._append(line)
+        found = [one.id for one in batch if one.verdict in _TELLING]
+        self._append({"through": batch[-1].id, "report": report.to_json(), "found": found})
         self._after = batch[-1].id
 
     def close(self) -> None:
@@ -126,7 +107,7 @@ class Journal:
 
     def _take(self, line: Mapping[str, Any]) -> None:
         self.report.merge(Report.from_json(line["report"]))
-        self.found.extend(Found(**{**f, "verdict": Verdict(f["verdict"])}) for f in line["found"])
+        self.found.extend(line["found"])
         self._after = line["through"]
 
     def _append(self, line: Mapping[str, Any]) -> None:
@@ -149,18 +130,3 @@ def _head(path: Path, line: bytes) -> dict[str, Any]:
 def _filter(form: Mapping[str, Any]) -> Filter:
     fact = form.get("fact")
     return Filter(**{**form, "fact": None if fact is None else tuple(fact)})
-
-
-def _telling(batch: list[Replayed]) -> Iterator[Replayed]:
-    return (one for one in batch if one.verdict in (Verdict.DIFFERENT, Verdict.NOT_REPLAYABLE))
-
-
-def _form(one: Replayed) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "verdict": one.verdict.value,
-        "action": one.action,
-        "agent": one.agent,
-        "now": one.now,
-        "problem": one.problem,
-    }

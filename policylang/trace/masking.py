@@ -24,6 +24,9 @@ _UNKNOWN: Final[tuple[Pointer, ...]] = (
     ("received", "text"),
     ("decision", "reasons"),
     ("decision", "rejection"),
+    ("decision", "requires"),
+    ("decision", "obligations"),
+    ("decision", "values"),
 )
 """What is masked of a decision whose program cannot be made again: nobody knows what of it is secret."""
 

@@ -78,11 +78,10 @@ class ReplayRun:
         return self._view.count(self._chosen)
 
     def earlier(self) -> Iterator[Replayed]:
-        """What an earlier part of the run found: decisions that came out otherwise, or could not be made again."""
-        for found in () if self._journal is None else self._journal.found:
-            record = self._view.get(found.id)
-            if record is not None:
-                yield found.again(record.body)
+        """What an earlier part of the run found, made again: decisions that came out otherwise, or could not be made."""
+        found = () if self._journal is None else self._journal.found
+        records = (record for id_ in found if (record := self._view.get(id_)) is not None)
+        yield from compare(self._view, records, self._candidate, evaluator=self._evaluator)
 
     def __iter__(self) -> Iterator[Replayed]:
         batch: list[Replayed] = []
