@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from policylang.bundle.frames import read_frame, write_frame
 from policylang.decide.decision import Decision, Outcome, Reason, ReasonKind
 from policylang.decide.json import decision_line
+from policylang.decide.lines import LineWriter
 from policylang.decide.templates import Common, put_together, travelling
 from policylang.errors import PolicyError
 from policylang.evaluate.firings import NOTHING_SETTLED, Failure, FailureKind
@@ -75,11 +76,17 @@ def answer_lines(
     bundle: Bundle, requests: Iterable[Request], *, jobs: int = 1
 ) -> Iterator[AnswerLine]:
     """The answers to many requests as lines of JSON, in their order. See `Bundle.decide_many`."""
-    return (
-        map(line_of, bundle.decide_many(requests))
-        if jobs == 1
-        else _over(bundle, requests, jobs, as_lines=True)
-    )
+    if jobs > 1:
+        return _over(bundle, requests, jobs, as_lines=True)
+    write = LineWriter(bundle.apart).write
+    return (_answer(decision, write) for decision in bundle.decide_many(requests))
+
+
+def _answer(decision: Decision, write: Callable[[Decision], str]) -> AnswerLine:
+    if decision.origin is None:
+        return line_of(decision)
+    # Nobody has looked at it yet: so it is no refusal.
+    return AnswerLine(write(decision), True)
 
 
 def decided_over(bundle: Bundle, requests: Iterable[Request], jobs: int) -> Iterator[Decision]:
@@ -294,6 +301,7 @@ class Conversation:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
+        self._write = LineWriter(bundle.apart).write
         self._told: dict[int, tuple[int, Common]] = {}
         self._new: list[Common] = []
 
@@ -306,9 +314,13 @@ class Conversation:
         except Exception:  # noqa: BLE001  whatever a class of the caller raises when it is read here
             pass
         else:
-            shape: Callable[[Decision], Any] = _line_parts if as_lines else self._parts
+            shape: Callable[[Decision], Any] = self._line if as_lines else self._parts
             found = [shape(decision) for decision in self._bundle.decide_many(chunk)]
         return pickle.dumps((self._new, found), pickle.HIGHEST_PROTOCOL)
+
+    def _line(self, decision: Decision) -> tuple[str, bool]:
+        text, is_request = _answer(decision, self._write)
+        return text, is_request
 
     def _parts(self, decision: Decision) -> Any:
         """A decision, or what it has of its own and the number of what it has in common with others."""
@@ -327,11 +339,6 @@ class Conversation:
 
 _MOST_TOLD: Final = 10_000
 """Common parts that both sides of a conversation keep; decisions beyond these cross whole."""
-
-
-def _line_parts(decision: Decision) -> tuple[str, bool]:
-    line = line_of(decision)
-    return line.text, line.is_request
 
 
 def _reduced(type_: type, read: Callable[[Any], tuple[Any, ...]], value: Any) -> tuple[Any, ...]:
