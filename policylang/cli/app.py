@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "publish": "Put modules into a store, each under its version.",
     "versions": "See what is published, and in which stage it is.",
     "diff": "See what differs between two versions, by rule and by text.",
+    "backtest": "See what a draft would have decided, over recorded decisions.",
     "rollout": "Take versions through their stages: shadow, canary, active, and back.",
     "schema": "Write declarations as JSON Schema, tools or pydantic models; draft them from data.",
     "facts": "See how data fits the declarations.",

@@ -16,7 +16,9 @@ from policylang.decide.json import decision_to_json
 COMPARISON: Final = "comparison"
 """The kind of the records."""
 
-_TOLD: Final = ("violated", "requires", "obligations", "values")
+TOLD: Final = ("violated", "requires", "obligations", "values")
+"""What of a decision callers act on besides its outcome."""
+
 _STRICTNESS: Final = {
     Outcome.ALLOW.value: 0,
     Outcome.NEEDS_APPROVAL.value: 1,
@@ -59,14 +61,16 @@ class Judged:
     @classmethod
     def of(cls, decision: Decision, microseconds: int | None = None) -> Self:
         """What a decision says."""
-        form = decision_to_json(decision)
         failure = decision.failure
+        # Most decisions tell nothing but their outcome, and this is done for every request beside a candidate.
+        tells = decision.violated or decision.requires or decision.obligations or decision.values
+        form = decision_to_json(decision) if tells else {}
         return cls(
             program=decision.program,
             outcome=decision.outcome.value,
             determining=decision.determining,
             reasons=tuple(reason.message for reason in decision.reasons),
-            told={name: form[name] for name in _TOLD if name in form},
+            told={name: form[name] for name in TOLD if name in form},
             microseconds=microseconds,
             error="" if failure is None else f"{failure.code}: {failure.message}",
         )

@@ -146,7 +146,7 @@ class Deployment:
         self._watcher.settle()
 
     def close(self) -> None:
-        """End; comparisons that still wait are dropped. The store stays open. Idempotent."""
+        """End; what waits is compared, within some seconds. The store stays open. Idempotent."""
         self._watcher.close()
 
     # --- following transitions ---

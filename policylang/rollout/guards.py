@@ -14,7 +14,9 @@ from typing import Final, TypeAlias
 
 from policylang.diagnostics import Diagnostic
 from policylang.errors import PolicyInvalid
+from policylang.rollout.backtest import last_backtest
 from policylang.rollout.composing import Composer
+from policylang.rollout.criteria import check
 from policylang.rollout.judging import refusal
 from policylang.rollout.slicing import Key, read_key
 from policylang.rollout.stages import ModuleStanding, Settings, Stage, Standing, Step
@@ -241,6 +243,20 @@ def _loosening(proposal: Proposal) -> str | None:
     return f"{loosened} {were} less strict than live; `--allow-loosening` agrees to that"
 
 
+def _backtest(proposal: Proposal) -> str | None:
+    """What the module asks of its drafts: figures of a backtest. There is nothing to test the first version on."""
+    said = proposal.step is Step.START and proposal.program.rollouts.get(proposal.standing.module)
+    criteria = said.promote.get(Stage.DRAFT.value) if said else None
+    if criteria is None or proposal.version is None or proposal.module.active is None:
+        return None
+    with proposal.store.state.read() as reading:
+        noted = last_backtest(reading, proposal.version)
+    if noted is None:
+        return f"its module asks for a backtest (`{criteria.text}`): run `policylang backtest`"
+    verdict = check(criteria, noted.observed())
+    return None if verdict.is_met else "; ".join(str(clause) for clause in verdict.unmet)
+
+
 def _criteria(proposal: Proposal) -> str | None:
     """What the module asks of its own figures. They are read before the transaction, and were so then."""
     if proposal.step is not Step.PROMOTE:
@@ -276,6 +292,7 @@ GUARDS: Final[dict[Guard, Check]] = {
     Guard.KEY: _key,
     Guard.SHADOW: _shadow,
     Guard.LOOSENING: _loosening,
+    Guard.BACKTEST: _backtest,
     Guard.CRITERIA: _criteria,
 }
 """The guards in the order in which they are asked."""

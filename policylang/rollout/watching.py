@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import queue
+import math
 import threading
 import time
 import weakref
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -34,6 +34,12 @@ from policylang.trace.writer import TraceUnavailableError
 MOST_WAITING: Final = 1_024
 """Decisions that wait to be compared."""
 
+CLOSING_SECONDS: Final = 2.0
+"""How long closing goes on comparing what waits."""
+
+_TICK_SECONDS: Final = 0.02
+_IDLE_TICKS: Final = 50
+_ASLEEP_SECONDS: Final = 5.0
 _FLUSH_SECONDS: Final = 0.25
 _FLUSH_COMPARISONS: Final = 256
 
@@ -107,7 +113,7 @@ class _Found:
     """What was found out and is not recorded yet."""
 
     comparisons: list[Comparison] = field(default_factory=list)
-    cases: list[Case] = field(default_factory=list)
+    cases: dict[str, Case] = field(default_factory=dict)
     since: float = 0.0
 
 
@@ -117,8 +123,10 @@ class Watcher:
     def __init__(self, store: TraceStore, clock: HeldClock) -> None:
         self._store = store
         self._clock = clock
-        self._waiting: queue.Queue[_Task | None] = queue.Queue(MOST_WAITING)
+        self._waiting: deque[_Task] = deque()
+        self._awake = threading.Event()
         self._lock = threading.Lock()
+        self._working = threading.Lock()
         self._thread: threading.Thread | None = None
         self._is_closed = False
         self._found = _Found()
@@ -130,15 +138,10 @@ class Watcher:
         task = _Task(pending, decision, agent)
         if any(c.standing.settings.inline for c in pending.shadows):
             self._judge(task)
-            return
-        try:
-            if not self._is_closed:
-                self._waiting.put_nowait(task)
-                self._start()
-                return
-        except queue.Full:
-            pass
-        if pending.tried is not None and not pending.tried.has_acted:
+        elif not self._is_closed and len(self._waiting) < MOST_WAITING:
+            self._waiting.append(task)
+            self._start()
+        elif pending.tried is not None and not pending.tried.has_acted:
             # What counts against a canary is never dropped.
             self._judge(task)
         else:
@@ -146,16 +149,17 @@ class Watcher:
 
     def settle(self) -> None:
         """Wait until everything that was taken up so far is compared and recorded."""
-        self._waiting.join()
+        self.work()
         self.flush()
 
     def close(self) -> None:
-        """End; what still waits is dropped. Idempotent."""
-        with self._lock:
-            thread, self._is_closed = self._thread, True
+        """End: what waits is compared for at most `CLOSING_SECONDS`, and dropped then. Idempotent."""
+        self._is_closed = True
+        self._awake.set()
+        thread = self._thread
         if thread is not None and thread.is_alive() and thread is not threading.current_thread():
-            self._waiting.put(None)
             thread.join()
+        self.work(time.monotonic() + CLOSING_SECONDS)
         self.flush()
 
     def flush(self) -> None:
@@ -167,7 +171,7 @@ class Watcher:
             if not found.comparisons and not dropped:
                 return
             try:
-                for case in found.cases:
+                for case in found.cases.values():
                     self._store.keep(case)
                 self._store.write_all(COMPARISON, [c.to_json() for c in found.comparisons])
                 tally(self._store, found.comparisons, dropped)
@@ -177,21 +181,43 @@ class Watcher:
     # --- the thread ---
 
     def _start(self) -> None:
+        """Make sure that the thread is there, and awake where it sleeps. It looks by itself every few milliseconds:
+        to wake it for every decision would cost the caller more than everything else here."""
         if self._thread is None or not self._thread.is_alive():
             with self._lock:
                 if self._thread is None or not self._thread.is_alive():
-                    target = _run_of(weakref.ref(self), self._waiting)
+                    target = _run_of(weakref.ref(self), self._awake)
                     self._thread = threading.Thread(
                         target=target, name="policylang-shadow", daemon=True
                     )
                     self._thread.start()
+        if not self._awake.is_set():
+            self._awake.set()
 
-    def work(self, task: _Task) -> None:
-        """Compare one decision; called by the thread."""
-        if self._is_closed:
-            self._drop(task.pending)
-        else:
-            self._judge(task)
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is taken up."""
+        return self._is_closed
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something is still to be compared."""
+        return bool(self._waiting)
+
+    def work(self, until: float = math.inf) -> bool:
+        """Compare what waits, and drop what still does at the time `until`. Whether there was anything."""
+        found = False
+        with self._working:
+            while self._waiting:
+                found = True
+                task = self._waiting.popleft()
+                if time.monotonic() >= until:
+                    self._drop(task.pending)
+                else:
+                    self._judge(task)
+                    # Lets a caller go on that waits for the interpreter.
+                    time.sleep(0)
+        return found
 
     def flush_if_due(self, *, idle: bool) -> None:
         """Record what waits for long enough, or is enough; called by the thread."""
@@ -221,7 +247,7 @@ class Watcher:
             if not found.comparisons:
                 found.since = time.monotonic()
             found.comparisons.extend(comparison for comparison, _ in compared)
-            found.cases.extend(case for _, case in compared if case is not None)
+            found.cases.update({c.program.digest: c for _, c in compared if c is not None})
         if urgent and task.pending.tried is not None:
             self.flush()
 
@@ -326,28 +352,25 @@ def _comparison(
     )
 
 
-def _run_of(
-    watcher: weakref.ref[Watcher], waiting: queue.Queue[_Task | None]
-) -> Callable[[], None]:
+def _run_of(watcher: weakref.ref[Watcher], awake: threading.Event) -> Callable[[], None]:
+    """The body of the thread, which holds nothing that keeps a forgotten watcher alive."""
+
     def run() -> None:
+        idle = 0
         while True:
-            try:
-                task = waiting.get(timeout=_FLUSH_SECONDS)
-            except queue.Empty:
-                own = watcher()
-                if own is None:
-                    return
-                own.flush_if_due(idle=True)
-                del own
-                continue
             own = watcher()
-            try:
-                if task is None or own is None:
-                    return
-                own.work(task)
-                own.flush_if_due(idle=False)
-            finally:
-                waiting.task_done()
+            if own is None or own.is_closed:
+                return
+            idle = 0 if own.work() else idle + 1
+            own.flush_if_due(idle=idle > _IDLE_TICKS)
+            if idle <= _IDLE_TICKS:
+                del own
+                time.sleep(_TICK_SECONDS)
+                continue
+            awake.clear()
+            is_waiting = own.is_waiting
             del own
+            if not is_waiting:
+                awake.wait(_ASLEEP_SECONDS)
 
     return run

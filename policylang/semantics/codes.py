@@ -213,9 +213,8 @@ BAD_CRITERION = declare("PL0329", "criterion that cannot be checked", "{problem}
 BAD_STAGE = declare(
     "PL0330",
     "criteria of a stage that has none",
-    "there are no criteria of `{stage}`",
-    label="not a stage of a rollout",
-    hint="criteria are of `shadow` or of `canary`",
+    "nothing is to {purpose} from `{stage}`",
+    label="no figures, or no such step",
 )
 
 # --- safety, strata, missing values, overrides -----------------------------------------------------

@@ -35,13 +35,14 @@ class Measure:
     about: str
     of_metric: bool = False
     is_inferred: bool = False
-    stages: tuple[str, ...] = ("shadow", "canary")
+    stages: tuple[str, ...] = ("draft", "shadow", "canary")
 
 
-STAGES: Final = ("shadow", "canary")
-"""The stages that criteria can be about."""
+STAGES: Final = {"promote": ("draft", "shadow", "canary"), "rollback": ("shadow", "canary")}
+"""The stages that criteria can be about, by what they are for. The figures of a draft are those of its last backtest."""
 
 _ACTED: Final = ("canary",)
+_LIVE: Final = ("shadow", "canary")
 
 _LISTED: Final = (
     Measure("decisions", Unit.COUNT, "requests that the candidate and live both answered"),
@@ -55,9 +56,19 @@ _LISTED: Final = (
     Measure("errors", Unit.COUNT, "requests in which the candidate failed"),
     Measure("error_rate", Unit.SHARE, "their share"),
     Measure("dropped", Unit.COUNT, "requests that the shadow was too busy for", stages=("shadow",)),
-    Measure("latency_p50", Unit.DURATION, "the time the candidate takes, the median"),
-    Measure("latency_p95", Unit.DURATION, "the time within which 95% of its decisions are made"),
-    Measure("latency_p99", Unit.DURATION, "the time within which 99% of its decisions are made"),
+    Measure("latency_p50", Unit.DURATION, "the time the candidate takes, the median", stages=_LIVE),
+    Measure(
+        "latency_p95",
+        Unit.DURATION,
+        "the time within which 95% of its decisions are made",
+        stages=_LIVE,
+    ),
+    Measure(
+        "latency_p99",
+        Unit.DURATION,
+        "the time within which 99% of its decisions are made",
+        stages=_LIVE,
+    ),
     Measure(
         "reported",
         Unit.COUNT,
@@ -135,7 +146,7 @@ class Criteria:
     """`promote when shadow: CONDITION for 24 hours`.
 
     The figures are of all that the version has seen in this stage; `lasting` is how long it has to have
-    been in it, at the least. `text` is the statement as written.
+    been in it, at the least (of a draft: what time its backtest spans). `text` is the statement as written.
     """
 
     purpose: Purpose

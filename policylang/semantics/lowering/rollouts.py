@@ -163,8 +163,13 @@ def _condition_rule(lowering: Lowering, rule: RuleContext, node: tree.CanaryStat
 def _criteria(lowering: Lowering, node: tree.CriteriaStatement) -> Criteria | None:
     rule = lowering.context()
     stage = node.stage.text
-    if stage not in STAGES:
-        rule.report(codes.BAD_STAGE.at(node.stage.span, stage=stage))
+    known = STAGES[node.purpose.value]
+    if stage not in known:
+        hint = f"criteria for this are of {' or '.join(f'`{one}`' for one in known)}"
+        problem = codes.BAD_STAGE.at(
+            node.stage.span, stage=stage, purpose=node.purpose.value, hint=hint
+        )
+        rule.report(problem)
     condition = _condition(rule, node.condition, stage)
     lowering.world.problems.extend(rule.problems)
     if condition is None or rule.problems:
@@ -225,7 +230,7 @@ def _misuse(measure: Measure, metric: str, operator: str, stage: str) -> tuple[s
         return f"`{name}` is of a metric", f'write `{name}("complaints")`'
     if metric and not measure.of_metric:
         return f"`{name}` is of no metric", f"write `{name}`"
-    if stage in STAGES and stage not in measure.stages:
+    if stage in STAGES["promote"] and stage not in measure.stages:
         where = " or ".join(measure.stages)
         return f"there is no `{name}` in {stage}", f"it is a figure of {where}"
     if measure.is_inferred and operator not in _ONE_SIDED:
