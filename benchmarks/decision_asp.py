@@ -129,7 +129,7 @@ def refunds(rounds: int) -> dict[str, float]:
     ready = evaluator._ready["refunds.refund", False]
     compiled = ready.compiled
     asked = compiled.asked(ready.held)
-    known = list(compiled.facts(asked.encoding, facts.rows, None))
+    known = list(compiled.facts(asked.encoding, facts.rows))
     text = emit(compiled.program) + "".join(f"{fact}.\n" for fact in known)
     given = compiled.given(facts.rows)
     control = compiled.ground(asked, known, given)

@@ -16,6 +16,7 @@ REQUEST = FactSet(
     "m.act",
     NOW,
     {
+        "now": (Row(0, (NOW,)),),
         "m.act": (Row(0, ()),),
         "m.e": tuple(Row(i, (i,)) for i in range(4)),
         "m.g": tuple(Row(i, (i, i + 1)) for i in range(5)),

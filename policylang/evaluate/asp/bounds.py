@@ -18,6 +18,7 @@ from itertools import combinations
 from typing import Final, TypeAlias
 
 from policylang.evaluate.asp.held import Held
+from policylang.evaluate.asp.layout import Layout
 from policylang.evaluate.asp.terms import (
     Absent,
     AspAtom,
@@ -34,7 +35,7 @@ from policylang.evaluate.asp.terms import (
     Text,
 )
 from policylang.facts.factset import Row
-from policylang.facts.types import ListType, SetType, base
+from policylang.facts.types import STRING, ListType, SetType, base
 from policylang.facts.values import Value
 from policylang.semantics.program import Apply, Constant, Expression, Program
 
@@ -318,19 +319,7 @@ class Measure:
 
     def __init__(self, program: Program, lowered: AspProgram) -> None:
         self._inputs = [
-            (
-                name,
-                layout.predicate,
-                tuple(
-                    i
-                    for i in layout.columns
-                    if isinstance(
-                        base(program.schema.relations[name].columns[i].domain.type),
-                        SetType | ListType,
-                    )
-                ),
-                layout.columns,
-            )
+            (name, layout.predicate, *_sized(program, layout))
             for name, layout in lowered.inputs.items()
         ]
 
@@ -338,17 +327,27 @@ class Measure:
         """The sizes of the rows of some relations."""
         rows: list[tuple[str, int]] = []
         elements, text = 0, 0
-        for name, predicate, collections, columns in self._inputs:
+        for name, predicate, collections, texts in self._inputs:
             given = relations.get(name, ())
-            rows.append((predicate, _rounded(len(given))))
+            count = len(given)
+            rows.append((predicate, count if count <= 4 else _rounded(count)))
             for row in given:
+                values = row.values
                 for i in collections:
-                    elements = max(elements, _length(row.values[i]))
-                for i in columns:
-                    value = row.values[i]
+                    elements = max(elements, _length(values[i]))
+                for i in texts:
+                    value = values[i]
                     if isinstance(value, str) and len(value) > text:
                         text = len(value)
         return Sizes(tuple(rows), _rounded(elements), _rounded(text) if text > 1000 else 0)
+
+
+def _sized(program: Program, layout: Layout) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The columns of a relation that hold collections, and those that hold texts of any length."""
+    columns = program.schema.relations[layout.relation].columns
+    kinds = [(i, base(columns[i].domain.type)) for i in layout.columns]
+    collections = tuple(i for i, kind in kinds if isinstance(kind, SetType | ListType))
+    return collections, tuple(i for i, kind in kinds if kind is STRING)
 
 
 def _length(value: object) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias, assert_never
 
@@ -17,6 +18,7 @@ from policylang.evaluate.asp.terms import (
     Elements,
     Expected,
     Fails,
+    Given,
     Lookup,
     MayHold,
     Note,
@@ -41,8 +43,10 @@ from policylang.semantics.program import Apply, Constant, Expression, Operation,
 
 Answer: TypeAlias = Sequence[clingo.Symbol]
 _Symbols: TypeAlias = tuple[clingo.Symbol, ...]
-_Expression: TypeAlias = Callable[[Sequence["Value | Missing"]], Calculated]
-Answers: TypeAlias = Callable[..., Answer]
+_Values: TypeAlias = Sequence["Value | Missing"]
+_Expression: TypeAlias = Callable[[_Values], Calculated]
+OfValues: TypeAlias = Callable[["Asked", _Values], Answer]
+OfSymbols: TypeAlias = Callable[..., Answer]
 
 NOTHING: Answer = ()
 _YES: Answer = (ONE_SYMBOL,)
@@ -51,43 +55,78 @@ _YES: Answer = (ONE_SYMBOL,)
 class Asked:
     """One evaluation as clingo's context: the functions of its calls, by name.
 
-    Holds what calls leave for each other: the values met, the failures, and the matches of aggregates.
+    Holds what calls leave for each other: the values met, the failures, and the matches of aggregates. `given` is
+    what calls of that kind answer.
     """
 
-    def __init__(
-        self, encoding: Encoding, held: Mapping[str, Held], functions: Mapping[str, Answers]
-    ) -> None:
+    def __init__(self, encoding: Encoding, held: Mapping[str, Held], functions: Functions) -> None:
         self.encoding = encoding
         self.held = held
         self.noted: dict[int, dict[_Symbols, dict[_Symbols, Calculated]]] = {}
+        self.given: Mapping[str, Answer] = {}
         self._functions = functions
 
     def __getattr__(self, name: str) -> Callable[..., Answer]:
-        return partial(self._functions[name], self)
+        calculated = self._functions.of_values.get(name)
+        if calculated is not None:
+            return partial(self._calculated, calculated)
+        return partial(self._functions.of_symbols[name], self)
+
+    def answers(self, call: str, symbols: _Symbols, values: _Values | None = None) -> Answer:
+        """What a call answers; `values` are those of the symbols, where they are at hand."""
+        calculated = self._functions.of_values.get(call)
+        if calculated is None:
+            return self._functions.of_symbols[call](self, *symbols)
+        return calculated(self, self.values(symbols) if values is None else values)
 
     def values(self, symbols: Sequence[clingo.Symbol]) -> list[Value | Missing]:
         """The values of arguments."""
         return [self.encoding.value(symbol) for symbol in symbols]
 
+    def _calculated(self, function: OfValues, *symbols: clingo.Symbol) -> Answer:
+        return function(self, self.values(symbols))
 
-def functions(calls: Mapping[str, CallSpec]) -> Mapping[str, Answers]:
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """The functions of a program's calls by name: of what symbols stand for, or of symbols."""
+
+    of_values: Mapping[str, OfValues]
+    of_symbols: Mapping[str, OfSymbols]
+
+
+def functions(calls: Mapping[str, CallSpec]) -> Functions:
     """The functions of a program's calls, made once."""
-    return {name: _function(spec) for name, spec in calls.items()}
+    of_values: dict[str, OfValues] = {}
+    of_symbols: dict[str, OfSymbols] = {}
+    for name, spec in calls.items():
+        match spec:
+            case Values() | Elements() | Fails() | MayHold():
+                of_values[name] = _of_values(spec)
+            case Note() | Total() | Lookup() | Given():
+                of_symbols[name] = _of_symbols(spec)
+            case _:
+                assert_never(spec)
+    return Functions(of_values, of_symbols)
 
 
-def _function(spec: CallSpec) -> Answers:
+def _of_values(spec: Values | Elements | Fails | MayHold) -> OfValues:
+    expression = compiled(spec.expression, spec.parameters)
     match spec:
         case Values():
-            expected = can_fail(spec.expression)
-            return partial(_values, compiled(spec.expression, spec.parameters), expected)
+            return partial(_values, expression, can_fail(spec.expression))
         case Elements():
-            expected = can_fail(spec.expression)
-            collection = compiled(spec.expression, spec.parameters)
-            return partial(_elements, collection, expected, spec.indexed)
+            return partial(_elements, expression, can_fail(spec.expression), spec.indexed)
         case Fails():
-            return partial(_fails, compiled(spec.expression, spec.parameters))
+            return partial(_fails, expression)
         case MayHold():
-            return partial(_may_hold, compiled(spec.expression, spec.parameters), spec.expected)
+            return partial(_may_hold, expression, spec.expected)
+        case _:
+            assert_never(spec)
+
+
+def _of_symbols(spec: Note | Total | Lookup | Given) -> OfSymbols:
+    match spec:
         case Note():
             expression = None if spec.expression is None else compiled(spec.expression, spec.names)
             return partial(_note, spec, expression)
@@ -95,6 +134,8 @@ def _function(spec: CallSpec) -> Answers:
             return partial(_total, spec)
         case Lookup():
             return partial(_looked_up, spec)
+        case Given():
+            return partial(_given, spec.name)
         case _:
             assert_never(spec)
 
@@ -152,10 +193,8 @@ def _compared(
     return compare(a, b)
 
 
-def _values(
-    expression: _Expression, expected: bool, asked: Asked, *symbols: clingo.Symbol
-) -> Answer:
-    value = expression(asked.values(symbols))
+def _values(expression: _Expression, expected: bool, asked: Asked, values: _Values) -> Answer:
+    value = expression(values)
     if isinstance(value, Missing | CalculationFailure):
         return _without_value(value, expected)
     return (asked.encoding.symbol(value),)
@@ -169,9 +208,9 @@ def _without_value(value: Calculated, expected: bool) -> Answer:
 
 
 def _elements(
-    expression: _Expression, expected: bool, indexed: bool, asked: Asked, *symbols: clingo.Symbol
+    expression: _Expression, expected: bool, indexed: bool, asked: Asked, values: _Values
 ) -> Answer:
-    collection = expression(asked.values(symbols))
+    collection = expression(values)
     if not isinstance(collection, tuple | frozenset):
         return _without_value(collection, expected)
     symbol = asked.encoding.symbol
@@ -183,15 +222,12 @@ def _elements(
     ]
 
 
-def _fails(expression: _Expression, asked: Asked, *symbols: clingo.Symbol) -> Answer:
-    value = expression(asked.values(symbols))
+def _fails(expression: _Expression, asked: Asked, values: _Values) -> Answer:
+    value = expression(values)
     return (asked.encoding.failure(value),) if isinstance(value, CalculationFailure) else NOTHING
 
 
-def _may_hold(
-    expression: _Expression, expected: Expected, asked: Asked, *symbols: clingo.Symbol
-) -> Answer:
-    values = asked.values(symbols)
+def _may_hold(expression: _Expression, expected: Expected, _: Asked, values: _Values) -> Answer:
     value = expression(values)
     if isinstance(value, CalculationFailure):
         return _YES
@@ -234,3 +270,7 @@ def _looked_up(spec: Lookup, asked: Asked, *known: clingo.Symbol) -> Answer:
     if spec.negated:
         return NOTHING if found else _YES
     return found
+
+
+def _given(name: str, asked: Asked) -> Answer:
+    return asked.given[name]

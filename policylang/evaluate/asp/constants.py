@@ -15,6 +15,8 @@ from policylang.facts.values import Record, Value
 MISSING_TERM: Final = Function("missing")
 TRUE_TERM: Final = Function("true")
 FALSE_TERM: Final = Function("false")
+ABSENT_TERM: Final = Function("absent")
+"""Stands in the columns of a relation of which a request of a batch has no row. No value has this term."""
 
 
 def identity(value: Value) -> Hashable:

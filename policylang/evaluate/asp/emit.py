@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from policylang.evaluate.asp.terms import (
@@ -22,10 +23,15 @@ from policylang.evaluate.asp.terms import (
 
 
 def emit(program: AspProgram) -> str:
-    """The text of a program, with a comment above each rule whose origin differs from the one before it."""
+    """The text of a program."""
+    return emit_rules(program.rules)
+
+
+def emit_rules(rules: Iterable[AspRule]) -> str:
+    """The text of rules, with a comment above each whose origin differs from the one before it."""
     lines: list[str] = []
     comment = ""
-    for rule in program.rules:
+    for rule in rules:
         if rule.comment != comment:
             comment = rule.comment
             if lines:

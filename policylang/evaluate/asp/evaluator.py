@@ -18,6 +18,7 @@ from policylang.evaluate.asp.contained import Contained
 from policylang.evaluate.asp.held import Held, Symbols
 from policylang.evaluate.asp.layout import is_table
 from policylang.evaluate.asp.lower import lower, lower_fixed
+from policylang.evaluate.asp.many import Batches
 from policylang.evaluate.asp.solve import Compiled, Found, row_symbols
 from policylang.evaluate.asp.terms import AspProgram
 from policylang.evaluate.firings import (
@@ -77,6 +78,7 @@ class _Ready:
     settled: Settled
     failure: Failure | None
     places: Mapping[str, int]
+    batches: Batches
 
 
 class AspEvaluator:
@@ -96,7 +98,7 @@ class AspEvaluator:
         self._program = program
         self._positions = {rule.name: i for i, rule in enumerate(program.rules)}
         self._rows = {**_table_rows(program), **reference}
-        self._ready: dict[tuple[str, bool], _Ready] = {}
+        self._ready: dict[str, _Ready] = {}
         self._solved: dict[frozenset[str], Fixed] = {}
         self._contained = Contained(program, reference) if contained else None
 
@@ -114,7 +116,7 @@ class AspEvaluator:
             answer = self._contained.evaluate(facts, limits)
             return Firings(answer.own, ready.settled) if isinstance(answer, Firings) else answer
         with _grounding:
-            return _answer(ready, _found(ready, [facts]), 0)
+            return _answer(ready, _found(ready, facts), 0)
 
     def evaluate_many(self, batch: Sequence[FactSet], limits: Limits) -> Sequence[Evaluation]:
         """The firings for many requests, in their order: those of one action in one grounding, as far as it goes."""
@@ -128,10 +130,10 @@ class AspEvaluator:
                     answers[group[0]] = self.evaluate(batch[group[0]], limits)
                     continue
                 with _grounding:
-                    ready = self._ready_for(action, keyed=True)
+                    ready = self._ready_for(action)
                     if ready is None:
                         raise InternalError("a batch over what is not solved")
-                    found = _found(ready, [batch[number] for number in group])
+                    found = ready.batches.found(ready.held, [batch[number] for number in group])
                     for place, number in enumerate(group):
                         answers[number] = _answer(ready, found, place)
         return [answers[number] for number in range(len(batch))]
@@ -139,7 +141,7 @@ class AspEvaluator:
     def fixed(self, action: str) -> Fixed:
         """What the definitions give that an action reads and that are the same for every request."""
         with _grounding:
-            self._ready_for(action, keyed=False)
+            self._ready_for(action)
             return self._solved[self._solved_for(slice_for(self._program, action))]
 
     def close(self) -> None:
@@ -172,7 +174,7 @@ class AspEvaluator:
     def _ready_within(self, action: str, limits: Limits) -> _Ready | Failure:
         """An action's compiled slice; what is fixed of it is solved where it can be killed if that may take long."""
         with _grounding:
-            ready = self._ready_for(action, keyed=False)
+            ready = self._ready_for(action)
         if ready is not None:
             return ready
         if self._contained is None:
@@ -184,11 +186,11 @@ class AspEvaluator:
             raise InternalError("a worker that answers what it was not asked")
         with _grounding:
             self._solved[self._solved_for(slice_for(self._program, action))] = fixed
-            return self._ready_for(action, keyed=False) or self._ready_within(action, limits)
+            return self._ready_for(action) or self._ready_within(action, limits)
 
-    def _ready_for(self, action: str, keyed: bool) -> _Ready | None:
+    def _ready_for(self, action: str) -> _Ready | None:
         """An action's compiled slice; None where something fixed is not solved and may take long."""
-        ready = self._ready.get((action, keyed))
+        ready = self._ready.get(action)
         if ready is None:
             part = slice_for(self._program, action)
             solved = self._solved_for(part)
@@ -196,16 +198,16 @@ class AspEvaluator:
             if fixed is None:
                 return None
             self._solved[solved] = fixed
-            ready = self._ready[action, keyed] = self._prepared(part, solved, fixed, keyed)
+            ready = self._ready[action] = self._prepared(part, solved, fixed)
         return ready
 
     def _solved_for(self, part: Slice) -> frozenset[str]:
         return fixed_predicates(part, frozenset(self._rows))
 
-    def _prepared(self, part: Slice, solved: frozenset[str], fixed: Fixed, keyed: bool) -> _Ready:
+    def _prepared(self, part: Slice, solved: frozenset[str], fixed: Fixed) -> _Ready:
         held = frozenset(self._rows)
         access = Access(held=held, solved=solved, indexed=held | solved)
-        compiled = Compiled(lower(self._program, part, access, keyed), part.rules)
+        compiled = Compiled(lower(self._program, part, access), part.rules)
         known = {
             name: Held([row_symbols(layout, row, compiled.table) for row in self._rows[name]])
             for name, layout in compiled.program.inputs.items()
@@ -225,6 +227,7 @@ class AspEvaluator:
             settled=Settled(fixed_firings, self._positions) if fixed_firings else NOTHING_SETTLED,
             failure=fixed.failure,
             places=places,
+            batches=Batches(self._program, part, access, compiled.table),
         )
 
     def _solve_fixed(self, part: Slice, solved: frozenset[str]) -> Fixed | None:
@@ -240,7 +243,7 @@ class AspEvaluator:
                 return None
         solver = Compiled(program, part.rules)
         asked = solver.asked({})
-        known = solver.facts(asked.encoding, rows, None)
+        known = solver.facts(asked.encoding, rows)
         given = solver.given(rows)
         control = solver.ground(asked, known, given)
         found = solver.found(control, asked, given)
@@ -280,17 +283,12 @@ def _allowed(limits: Limits) -> float:
     return min(_UNITS_HERE, limits.seconds * _UNITS_PER_SECOND, limits.memory / _BYTES_PER_UNIT)
 
 
-def _found(ready: _Ready, batch: Sequence[FactSet]) -> Found:
+def _found(ready: _Ready, facts: FactSet) -> Found:
     compiled = ready.compiled
     asked = compiled.asked(ready.held)
-    keyed = compiled.program.keyed
-    facts = (
-        fact
-        for number, facts in enumerate(batch)
-        for fact in compiled.facts(asked.encoding, facts.rows, number if keyed else None)
-    )
-    given = frozenset[str]().union(*(compiled.given(facts.rows) for facts in batch))
-    return compiled.found(compiled.ground(asked, facts, given), asked, given)
+    given = compiled.given(facts.rows)
+    atoms = compiled.facts(asked.encoding, facts.rows)
+    return compiled.found(compiled.ground(asked, atoms, given), asked, given)
 
 
 def _moved(values: Sequence[Value | Missing], compiled: Compiled) -> Symbols:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _OTHER = re.compile(r"[^A-Za-z0-9]+")
 _RESERVED = frozenset({"not", "true", "false", "missing"})
@@ -11,8 +12,8 @@ _RESERVED = frozenset({"not", "true", "false", "missing"})
 class Names:
     """Gives each wish a name of its own: lower case for predicates, upper case for variables."""
 
-    def __init__(self) -> None:
-        self._taken: set[str] = set(_RESERVED)
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken: set[str] = {*_RESERVED, *taken}
 
     def predicate(self, wish: str) -> str:
         """A name for a predicate or a call that reads like the wish."""

@@ -16,11 +16,11 @@ from clingo import ast
 
 from policylang.errors import InternalError
 from policylang.evaluate.asp.calls import Asked, functions
-from policylang.evaluate.asp.emit import emit
+from policylang.evaluate.asp.emit import emit_rules
 from policylang.evaluate.asp.held import Held, Symbols
 from policylang.evaluate.asp.layout import Layout
 from policylang.evaluate.asp.reach import Reach
-from policylang.evaluate.asp.terms import AspProgram
+from policylang.evaluate.asp.terms import AspProgram, AspRule
 from policylang.evaluate.asp.values import (
     Encoding,
     Table,
@@ -55,13 +55,21 @@ def _free(*trees: list[ast.AST]) -> None:
 class Compiled:
     """An ASP program parsed once, with the functions of its calls.
 
+    `entering` rules are of every grounding; others are left out where nothing reaches them.
+
     SOLVER: clingo's syntax trees are kept and added to a fresh control for each evaluation. A control that lives on
     would keep every atom of every request.
     """
 
-    def __init__(self, program: AspProgram, rules: Sequence[Rule]) -> None:
+    def __init__(
+        self,
+        program: AspProgram,
+        rules: Sequence[Rule],
+        table: Table | None = None,
+        entering: Sequence[AspRule] = (),
+    ) -> None:
         self.program = program
-        self.table = Table(program.constants)
+        self.table = Table(program.constants) if table is None else table
         self._rules = rules
         self._functions = functions(program.calls)
         self._reach = Reach(program)
@@ -69,18 +77,18 @@ class Compiled:
         self._statements: list[ast.AST] = []
         # SOLVER: trees that outlive clingo's own module at the end of the process complain when they are freed.
         weakref.finalize(self, _free, self._before, self._statements)
-        ast.parse_string(emit(program), self._keep)
+        ast.parse_string(emit_rules(entering), self._keep_before)
+        ast.parse_string(emit_rules(program.rules), self._keep_rule)
         self._types = [tuple(v.type for v in rule.variables) for rule in rules]
         self._plain = [all(map(is_written_plainly, types)) for types in self._types]
 
-    def _keep(self, statement: ast.AST) -> None:
-        match statement.ast_type:
-            case ast.ASTType.Rule:
-                self._statements.append(statement)
-            case ast.ASTType.Program:
-                self._before.append(statement)
-            case _:
-                pass
+    def _keep_before(self, statement: ast.AST) -> None:
+        if statement.ast_type in (ast.ASTType.Rule, ast.ASTType.Program):
+            self._before.append(statement)
+
+    def _keep_rule(self, statement: ast.AST) -> None:
+        if statement.ast_type is ast.ASTType.Rule:
+            self._statements.append(statement)
 
     def asked(self, held: Mapping[str, Held]) -> Asked:
         """The context of one evaluation."""
@@ -118,16 +126,12 @@ class Compiled:
         return control
 
     def facts(
-        self, encoding: Encoding, rows: Mapping[str, Sequence[Row]], request: int | None
+        self, encoding: Encoding, rows: Mapping[str, Sequence[Row]]
     ) -> Iterator[clingo.Symbol]:
-        """The atoms of a request: its rows as the program's rules read them."""
-        first = () if request is None else (number(request),)
-        if request is not None:
-            yield clingo.Function(self.program.requests, first)
+        """The atoms of one request: its rows as the program's rules read them."""
         for name, layout in self.program.inputs.items():
             for row in rows.get(name, ()):
-                arguments = row_symbols(layout, row, encoding)
-                yield clingo.Function(layout.predicate, (*first, *arguments))
+                yield clingo.Function(layout.predicate, row_symbols(layout, row, encoding))
 
     def found(self, control: clingo.Control, asked: Asked, given: frozenset[str]) -> Found:
         """What holds in a ground program over facts of the given predicates."""
@@ -150,10 +154,11 @@ class Compiled:
         for atom in control.symbolic_atoms.by_signature(predicate, width + keyed):
             arguments = certain(atom)
             request = arguments.pop(0).number if keyed else 0
-            by_request.setdefault(request, []).append(self._bindings(asked, arguments, rule))
+            bindings = self._bindings(asked, arguments, rule) if arguments else ()
+            by_request.setdefault(request, []).append(bindings)
         name = self._rules[rule].name
         return {
-            request: tuple(Firing(name, b) for b in sorted(bindings, key=bindings_key))
+            request: tuple(Firing(name, b) for b in _in_order(bindings))
             for request, bindings in by_request.items()
         }
 
@@ -185,6 +190,10 @@ class Compiled:
         """The arguments of every atom of a predicate that holds."""
         found = control.symbolic_atoms.by_signature(predicate, width)
         return [tuple(certain(atom)) for atom in found]
+
+
+def _in_order(bindings: list[tuple[Value, ...]]) -> list[tuple[Value, ...]]:
+    return bindings if len(bindings) == 1 else sorted(bindings, key=bindings_key)
 
 
 def certain(atom: clingo.SymbolicAtom) -> list[clingo.Symbol]:

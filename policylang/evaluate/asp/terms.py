@@ -185,7 +185,14 @@ class Lookup:
     negated: bool = False
 
 
-CallSpec: TypeAlias = Values | Elements | Fails | MayHold | Note | Total | Lookup
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A call that gives what was put together for it before grounding."""
+
+    name: str
+
+
+CallSpec: TypeAlias = Values | Elements | Fails | MayHold | Note | Total | Lookup | Given
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,11 @@ class Table:
             self.next += 1
         return symbol
 
+    def has(self, constant: tuple[Value, AspTerm]) -> bool:
+        """Whether a constant of a program stands here by its term."""
+        value, term = constant
+        return self.symbols.get(identity(value)) == symbol_of(term)
+
 
 class Encoding:
     """The values of one evaluation: those of the table, and its own."""
@@ -107,6 +112,14 @@ class Encoding:
                 self._values[symbol] = value
                 self._next += 1
         return symbol
+
+    def known(self, term: AspTerm | None) -> clingo.Symbol | None:
+        """The symbol of a constant term: the object that calls answer with, where there is one."""
+        if term is None:
+            return None
+        symbol = symbol_of(term)
+        own = (ONE_SYMBOL, *(self.symbol(truth) for truth in (True, False)))
+        return next((known for known in own if known == symbol), symbol)
 
     def value(self, symbol: clingo.Symbol) -> Value | Missing:
         """The value of a symbol that this encoding gave."""

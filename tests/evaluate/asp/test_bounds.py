@@ -27,7 +27,7 @@ def test_no_grounding_is_larger_than_its_bound(start: int) -> None:
             units = Bounds(lowered, {}).units(Measure(made.program, lowered).of_rows(rows))
             asked = compiled.asked({})
             given = compiled.given(rows)
-            control = compiled.ground(asked, compiled.facts(asked.encoding, rows, None), given)
+            control = compiled.ground(asked, compiled.facts(asked.encoding, rows), given)
             tables = sum(len(lines) for lines in made.program.tables.values())
             assert sum(1 for _ in control.symbolic_atoms) <= units + tables, seed
 
@@ -36,7 +36,7 @@ def units(policy: Policy, action: str, **facts: list[dict[str, object]]) -> floa
     """The bound of a request."""
     evaluator: AspEvaluator = policy.evaluator
     given = policy.facts(action, {"n": "a"}, **facts)
-    ready = evaluator._ready_for(given.action, keyed=False)
+    ready = evaluator._ready_for(given.action)
     assert ready is not None
     return ready.bounds.units(ready.measure.of_rows(given.rows))
 
