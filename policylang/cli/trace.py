@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from policylang.cli import trace_erase, trace_export, trace_retain
 from policylang.cli.output import ExitCode, counted, json_option, write_json
 from policylang.cli.traces import (
     chosen,
@@ -39,6 +40,11 @@ def command() -> None:
     """
 
 
+command.add_command(trace_erase.command)
+command.add_command(trace_export.command)
+command.add_command(trace_retain.command)
+
+
 @command.command("list")
 @store_option
 @filter_options
@@ -58,7 +64,7 @@ def list_(
 ) -> None:
     """List decisions, one a line, the newest first."""
     filter_ = chosen(given, after=after, limit=limit, newest_first=not oldest_first)
-    with opened(store_path) as view:
+    with opened(store_path, personal=personal) as view:
         shown = _shown(view, personal, as_json)
         for record in view.records(filter_):
             click.echo(shown(record))
@@ -94,7 +100,7 @@ def tail(
     seen: set[str] = set()
     most: int | None = lines
     while True:
-        with opened(store_path) as view:
+        with opened(store_path, personal=personal) as view:
             shown = _shown(view, personal, as_json)
             found = list(view.records(chosen(given, limit=most, newest_first=True)))
             for record in reversed(found):
@@ -185,6 +191,7 @@ def _report(verified: Verified, as_json: bool) -> None:
     if as_json:
         findings = [{"where": f.where, "problem": f.problem} for f in verified.findings]
         counts = {"records": verified.records, "chains": verified.chains}
+        counts["dropped"] = verified.dropped
         write_json({**counts, "checkpoints": verified.checkpoints, "findings": findings})
         return
     for finding in verified.findings:
@@ -192,7 +199,8 @@ def _report(verified: Verified, as_json: bool) -> None:
     seen = f"{counted(verified.records, 'record')} in {counted(verified.chains, 'chain')}"
     checked = counted(verified.checkpoints, "checkpoint")
     wrong = counted(len(verified.findings), "finding") if verified.findings else "nothing is wrong"
-    click.echo(f"{seen}, {checked}: {wrong}")
+    gone = f", {counted(verified.dropped, 'record')} dropped before" if verified.dropped else ""
+    click.echo(f"{seen}, {checked}{gone}: {wrong}")
 
 
 def _key(path: Path | None) -> bytes | None:

@@ -6,12 +6,21 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from policylang.trace.exported import LEDGER_FILE, MANIFEST, RECORDS
 from policylang.trace.reading import TraceView
 from policylang.trace.segments import sync_folder
-from policylang.trace.tables import STORE_FORM
+from policylang.trace.tables import ROOT, STORE_FORM
 from policylang.trace.views import literal
+
+
+_LEDGER: Final = f"""
+SELECT * FROM base.ledger UNION ALL
+SELECT segment, min(writer), min(sequence), max(sequence), count(*), {ROOT}, NULL, false
+FROM base.records WHERE segment NOT IN (SELECT segment FROM base.ledger) GROUP BY segment
+"""
+"""The ledger, with the segments that are not folded yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +43,7 @@ def export(view: TraceView, to: Path) -> Exported:
         f"""COPY (SELECT *, CAST("at" AS DATE) AS day FROM base.records)
             TO {literal(str(new / RECORDS))} ({options}, PARTITION_BY (day))"""
     )
-    view.database.execute(f"COPY base.ledger TO {literal(str(new / LEDGER_FILE))} ({options})")
+    view.database.execute(f"COPY ({_LEDGER}) TO {literal(str(new / LEDGER_FILE))} ({options})")
     _, ((records, days),) = view.query(
         """SELECT count(*), count(DISTINCT CAST("at" AS DATE)) FROM base.records"""
     )

@@ -132,3 +132,30 @@ def test_a_store_that_is_not_there_is_not_made(
     ):
         assert run(*command).exit_code == ExitCode.USAGE
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_is_kept_by_commands(path: Path) -> None:
+    """Erasing, retaining and exporting say what they did, and end with 1 or 2 where there is nothing to do it to."""
+    Path("cards.policy").write_text(
+        "module cards fact customer { id: String key, card: String secret }"
+        ' action pay rule all: allow pay if customer.card != "x"'
+    )
+    with (
+        bundle(Path("cards.policy").read_text(), reference={}) as policy,
+        TraceStore.open(path) as store,
+    ):
+        facts = {"customer": {"id": "c-17", "card": "4111"}}
+        store.record(policy.case({"action": "pay", "facts": facts}))
+    answer = run("trace", "erase", "--subject", "customer=c-17", "--reason", "asked")
+    assert answer.stdout == "customer=c-17: 1 key destroyed\n"
+    answer = run("trace", "erase", "--subject", "customer=c-17")
+    assert answer.exit_code == ExitCode.FAILED
+    assert "nothing is sealed for customer=c-17" in answer.output
+    assert run("trace", "erase").exit_code == ExitCode.USAGE
+    assert run("trace", "erase", "--subject", "c-17").exit_code == ExitCode.USAGE
+    assert run("trace", "export", "exported").stdout == "8 records of 1 day in exported\n"
+    assert run("trace", "export", "exported").exit_code == ExitCode.FAILED
+    arguments = ["trace", "verify", "--store", "exported"]
+    assert CliRunner().invoke(policylang, arguments).exit_code == ExitCode.OK
+    assert run("trace", "retain", "--older-than", "1d").stdout == "0 records dropped\n"
+    assert run("trace", "retain", "--older-than", "1w").exit_code == ExitCode.USAGE
