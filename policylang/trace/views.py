@@ -141,7 +141,7 @@ def create_fact_views(database: duckdb.DuckDBPyConnection) -> None:
 
 
 def _bare(relation: str) -> str:
-    return relation.partition(".")[2] or relation
+    return relation.rpartition(".")[2]
 
 
 def _column(name: str, type_: str) -> str:
