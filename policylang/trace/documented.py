@@ -123,7 +123,7 @@ DOCUMENTED: Final = {
         {
             "id": _ID,
             "recorded_at": _AT,
-            "event": "`stopped` or `released`",
+            "event": "`stopped` or `lifted`",
             "scope": "what was stopped",
             "person": "who did it",
             "why": "why",

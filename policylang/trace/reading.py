@@ -42,7 +42,7 @@ class Filter:
     """Which records are asked for; everything that is None is not asked about.
 
     `where` is a condition in SQL on the columns of the view `decisions`. `since` and `until` are times in UTC
-    (`2026-11-20T09:00:00`). `fact` is `(fact, field, value)`: decisions on a fact whose field is so written. `after` is the
+    (`2026-11-20T09:00:00`). `fact` is `(fact, field, value)`: decisions on a fact whose field is so written, or is that number. `after` is the
     identity of a record: what follows it, in the order that is asked for (the next page).
     """
 
@@ -327,6 +327,6 @@ def _about(chosen: Filter, values: dict[str, Any]) -> Iterator[str]:
     if chosen.fact is not None:
         values["fact"], values["field"], values["value"] = chosen.fact
         yield """id IN (SELECT decision FROM facts WHERE (fact = $fact OR suffix(fact, '.' || $fact))
-            AND field = $field AND value = $value)"""
+            AND field = $field AND (value = $value OR number = TRY_CAST($value AS DECIMAL(38, 6))))"""
     if chosen.where is not None:
         yield f"({chosen.where})"

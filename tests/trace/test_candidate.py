@@ -14,7 +14,7 @@ from policylang.trace.candidate import Candidate
 from policylang.trace.reading import Filter, TraceView
 from policylang.trace.replay import Replayed, replay
 from policylang.trace.store import TraceStore, segments_of
-from tests.cli.conftest import Run, run  # noqa: F401  (a fixture)
+from tests.cli.conftest import Run
 
 LIVE = """
 module shop version "1.0.0"
@@ -172,7 +172,7 @@ class Ids(HTMLParser):
         self.outside += [tag] if tag in ("script", "link", "iframe") else []
 
 
-def test_the_report_is_written_for_people_and_programs(path: Path, run: Run) -> None:  # noqa: F811
+def test_the_report_is_written_for_people_and_programs(path: Path, run: Run) -> None:
     """Terminal, JSON and a page that needs nothing else tell the same changes, each with a way to ask why."""
     Path("next.policy").write_text(LIVE.replace("50.00", "5.00"))
     id_ = run("trace", "list", "--store", str(path)).stdout.split()[0]
@@ -207,7 +207,7 @@ def test_the_report_is_written_for_people_and_programs(path: Path, run: Run) -> 
     assert run(*asked, id_, "--resume", "x").exit_code == 2
 
 
-def test_both_sides_of_a_difference_are_shown(path: Path, run: Run) -> None:  # noqa: F811
+def test_both_sides_of_a_difference_are_shown(path: Path, run: Run) -> None:
     """A decision that does not come out as it was recorded is shown part by part, recorded and now."""
     with TraceStore.open(path) as store:
         (record,) = store.records(Filter(kind="decision"))
