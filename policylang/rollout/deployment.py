@@ -251,8 +251,10 @@ class Deployment:
         pending = None
         if shadows or tried is not None:
             now = facts.now if isinstance(facts, FactSet) else self._clock()
-            ahead = self._read_ahead(live, request, facts, shadows)
-            kept = _kept(live, request, facts.action, shadows)
+            action = facts.action
+            unlike = [s for s in shadows if not live.is_known_to_take_facts(s, action)]
+            ahead = self._read_ahead(live, request, facts, unlike) if unlike else {}
+            kept = _kept(request) if unlike else None
             live_case, live_time = asked or (None, None)
             pending = Pending(
                 live, facts, kept, ahead, now, live_case, live_time, validation, tried, shadows
@@ -332,18 +334,17 @@ class Deployment:
         live: Live,
         request: Request,
         facts: FactSet | Rejection,
-        shadows: tuple[Candidate, ...],
+        shadows: list[Candidate],
     ) -> Mapping[str, FactSet | Rejection]:
         """What shadows with other declarations read of a request whose earlier calls are looked up: later on there are others."""
         if not isinstance(request, Mapping) or not isinstance(request.get("history"), CallsMade):
             return {}
         found: dict[str, FactSet | Rejection] = {}
         for shadow in shadows:
-            if not live.is_known_to_take_facts(shadow, facts.action):
-                composed = live.shadow(shadow, facts.action)
-                if isinstance(composed, Composed):
-                    own = self._read_by(live, composed, request, facts)
-                    found[shadow.standing.rollout] = own
+            composed = live.shadow(shadow, facts.action)
+            if isinstance(composed, Composed):
+                own = self._read_by(live, composed, request, facts)
+                found[shadow.standing.rollout] = own
         return found
 
     def _try(
@@ -367,9 +368,13 @@ class Deployment:
                 fell.inside, fell.buckets, None, None, f"{type(bug).__name__}: {bug}"
             ), None
         is_agreed = all(c.standing.settings.allow_loosening for c in fell.inside)
-        suspect = case.decision.failure is not None or case.decision.rejection is not None
+        if case.decision.outcome is Outcome.DENY:
+            # Nothing is stricter; but what has failed, or was refused, is a denial too.
+            needs_live = case.decision.failure is not None or case.decision.rejection is not None
+        else:
+            needs_live = not is_agreed
         asked: _Timed | None = None
-        if suspect or (not is_agreed and case.decision.outcome is not Outcome.DENY):
+        if needs_live:
             asked = timed(lambda: active.case(facts, request))
         error = "" if asked is None else fault(asked[0], case)
         held = asked is not None and not is_agreed and _is_looser(asked[0], case)
@@ -409,14 +414,10 @@ def _decided(case: Case, fell: _Fell, tried: Tried | None, pending: Pending | No
     return Decided(case, "active", bucket, sliced, pending)
 
 
-def _kept(
-    live: Live, request: Request, action: str, shadows: tuple[Candidate, ...]
-) -> Request | None:
+def _kept(request: Request) -> Request | None:
     """A copy of a request where a shadow may have to read it anew: the caller may change it meanwhile."""
     if isinstance(request, str | bytes):
         return request
-    if all(live.is_known_to_take_facts(shadow, action) for shadow in shadows):
-        return None
     if isinstance(request.get("history"), CallsMade):
         return None
     try:

@@ -68,7 +68,7 @@ class HeldClock:
             self._held.now = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tried:
     """What came of a canary that a request is in the slice of: its case or why there is none, and who decided."""
 
@@ -80,7 +80,7 @@ class Tried:
     has_acted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Pending:
     """A decision that candidates are still to be compared with.
 
@@ -101,7 +101,7 @@ class Pending:
     shadows: tuple[Candidate, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Task:
     pending: Pending
     decision: str

@@ -353,7 +353,6 @@ def test_what_does_not_fit_into_the_queue_is_dropped_and_counted(
         for _ in range(12):
             decided(store, deployment, request(3))
         monkeypatch.undo()
-        deployment._watcher._start()
         deployment.rest()
     counts = counted(rollouts, "1.1.0")
     assert (counts["compared"], counts["dropped"]) == (5, 7)
