@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "diff": "See what differs between two versions, by rule and by text.",
     "backtest": "See what a draft would have decided, over recorded decisions.",
     "rollout": "Take versions through their stages: shadow, canary, active, and back.",
+    "doctor": "Ask five questions about a project, and answer them with evidence.",
     "schema": "Write declarations as JSON Schema, tools or pydantic models; draft them from data.",
     "facts": "See how data fits the declarations.",
     "stdlib": "Read the modules that policies start from.",
