@@ -12,7 +12,9 @@ from policylang.bundle.bundle import Bundle
 from policylang.bundle.loading import load
 from policylang.diagnostics import Diagnostic
 from policylang.errors import PolicyInvalid
+from policylang.facts.schema import RelationKind
 from policylang.facts.sources import FactSource
+from policylang.gate import codes
 from policylang.gate.asking import Session, session
 from policylang.gate.point import DecisionPoint, GateSettings, stopped, unavailable
 from policylang.gate.protecting import NotRunError, complete, protected, told
@@ -68,6 +70,7 @@ class Gate(DecisionPoint):
                     decider = SingleBundle(load(policies, params=params, clock=chosen))
                 case _:
                     decider = policies
+            _check_sources(decider, sources or {})
             return cls(decider, opened, sources, settings)
         except BaseException:
             opened.close()
@@ -233,3 +236,11 @@ class Gate(DecisionPoint):
     def __exit__(self, *_: object) -> Literal[False]:
         self.close()
         return False
+
+
+def _check_sources(decider: Decider, sources: Mapping[str, FactSource]) -> None:
+    """Raise `PolicyInvalid` where a source is for no fact: it would never be asked."""
+    schema = decider.program.schema
+    unknown = [name for name in sources if not schema.named(name, RelationKind.FACT)]
+    if unknown:
+        raise PolicyInvalid([codes.NO_SUCH_FACT.at(None, name=name) for name in unknown])

@@ -108,8 +108,10 @@ def read_signature(
     undecided = {*mapped.undecided, *_own(parameters, columns)}
     fields = {
         name: columns[mapped.fields.get(name, name)]
-        for name in parameters.parameters
-        if name not in undecided and mapped.fields.get(name, name) in columns
+        for name, parameter in parameters.parameters.items()
+        if parameter.kind not in _VARIABLE
+        and name not in undecided
+        and mapped.fields.get(name, name) in columns
     }
     found = [
         *_generator(function),
