@@ -213,8 +213,8 @@ BAD_CRITERION = declare("PL0329", "criterion that cannot be checked", "{problem}
 BAD_STAGE = declare(
     "PL0330",
     "criteria of a stage that has none",
-    "nothing is to {purpose} from `{stage}`",
-    label="no figures, or no such step",
+    "there is no `{purpose} when {stage}`",
+    label="no such stage of a rollout",
 )
 
 # --- safety, strata, missing values, overrides -----------------------------------------------------
