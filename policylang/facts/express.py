@@ -132,7 +132,7 @@ class _Compiler:
         ]
         function = tree.function("take", ["request", "clock"], "", body)
         module = ast.Module([function], [])
-        ast.fix_missing_locations(module)
+        tree.located(module)
         names = dict(self._names.values)
         exec(compile(module, "<border>", "exec"), names)
         return module, names["take"]

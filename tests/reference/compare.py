@@ -33,10 +33,14 @@ def differences(given: Case, names: Sequence[str] = tuple(EVALUATORS)) -> Iterat
     batch = [*given.requests, *_crossed(given.requests)]
     expected = [evaluate(given.program, given.reference, facts) for facts in batch]
     answers: dict[str, Sequence[Evaluation]] = {}
+    plan: Evaluator | None = None
     for name in names:
         if name.startswith("plan") and refusal(given.program) is not None:
             continue  # What a plan refuses goes to clingo.
         evaluator = EVALUATORS[name](given.program, given.reference)
+        if isinstance(evaluator, UsualEvaluator) and isinstance(plan, PlanEvaluator):
+            evaluator.beside(plan)
+        plan = evaluator
         try:
             answers[name] = [evaluator.evaluate(facts, LIMITS) for facts in given.requests]
             answers[f"{name}, many at once"] = evaluator.evaluate_many(batch, LIMITS)

@@ -39,7 +39,15 @@ class UsualEvaluator(PlanEvaluator):
     def __init__(self, program: Program, reference: Mapping[str, Sequence[Row]]) -> None:
         super().__init__(program, reference)
         self._own = program
+        self._beside: PlanEvaluator = self
+
+    def beside(self, plan: PlanEvaluator) -> None:
+        """Let an evaluator of the same program answer what needs code for requests of any form."""
+        self._beside = plan
 
     def evaluate(self, facts: FactSet, limits: Limits) -> Evaluation:
         """The firings for one request."""
         return super().evaluate(usual(facts, self._own), limits)
+
+    def _evaluate(self, facts: FactSet, limits: Limits) -> Evaluation:
+        return PlanEvaluator._evaluate(self._beside, facts, limits)

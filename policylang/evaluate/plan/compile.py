@@ -323,7 +323,7 @@ class _Compiler:
         decide = tree.function("decide", ["w", "rows"], "", steps)
         tables = guards.tables(self.constants)
         module = ast.Module([*self.functions.made, *tables, decide], [])
-        ast.fix_missing_locations(module)
+        tree.located(module)
         names: dict[str, Any] = {
             **runtime.GLOBALS,
             **self.constants.values,

@@ -259,7 +259,7 @@ class _Compiler:
         return self._made(module, tuple(ordered if in_place else rules))
 
     def _made(self, module: ast.Module, rules: tuple[Numbered, ...]) -> Straight:
-        ast.fix_missing_locations(module)
+        tree.located(module)
         names: dict[str, Any] = {
             **runtime.GLOBALS,
             **self.constants.values,
