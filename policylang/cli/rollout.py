@@ -267,10 +267,12 @@ def status(module: str | None, store_path: str, show_all: bool, as_json: bool) -
         return
     for name, versions in found.versions.items():
         click.echo(name)
-        for version in versions:
-            standing = found.modules[name].standing(version.version)
-            if show_all or standing.stage.value in _STAGES:
-                click.echo(_standing_line(standing, found.counted.get(standing.rollout, {})))
+        known = [found.modules[name].standing(version.version) for version in versions]
+        shown = [one for one in known if show_all or one.stage.value in _STAGES]
+        for standing in shown:
+            click.echo(_standing_line(standing, found.counted.get(standing.rollout, {})))
+        if len(shown) < len(known):
+            click.echo(f"  and {len(known) - len(shown)} in no stage: --all shows them")
 
 
 @command.command("history")

@@ -62,15 +62,3 @@ BAD_KEY = declare(
     "`{text}` is not a field that a request has once: {reason}",
     hint="write ACTION.FIELD or FACT.FIELD, such as `refund.customer_id`",
 )
-NO_KEY = declare(
-    "PL0914",
-    "no key to slice by",
-    "`{name}` {version} does not say by which key its canary is sliced",
-    hint="write `rollout by refund.customer_id` in the module, or give `--by refund.customer_id`",
-)
-NEVER_COMPARED = declare(
-    "PL0921",
-    "nothing to report on",
-    "`{name}` is not, and was not, in {where}",
-    hint="a version is compared with what is live while it is in shadow or canary",
-)
