@@ -150,7 +150,7 @@ def _recorded(id_: str, store_path: str, deployment: Deployment | None) -> Case:
         if deployment is None:
             return archive.case(record)
         with _candidate(store_path, deployment) as bundle:
-            return Candidate(bundle, archive).case(record.body)
+            return Candidate(bundle, archive).case(record)
 
 
 @contextmanager

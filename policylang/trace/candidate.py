@@ -10,9 +10,12 @@ from policylang.bundle.case import Case
 from policylang.decide.decide import refuse
 from policylang.evaluate.firings import Limits
 from policylang.facts.factset import FactSet
+from policylang.facts.forms import Unfit
+from policylang.facts.json_text import read_json
 from policylang.facts.rejection import Rejection
 from policylang.trace.archive import Archive, Deciding
 from policylang.trace.carried import Carrier
+from policylang.trace.chain import Record
 from policylang.trace.programs import NotReplayableError
 from policylang.trace.sealing import unreadable
 
@@ -51,23 +54,29 @@ class Candidate:
             made = self._ready[key] = self._archive.made(program, rows)
         return made
 
-    def facts(self, body: Mapping[str, Any], made: Deciding) -> FactSet | Rejection:  # noqa: ARG002
-        """The recorded facts as the candidate sees them.
+    def again(
+        self, record: Record, body: Mapping[str, Any]
+    ) -> tuple[Deciding, FactSet | Rejection] | None:
+        """The recorded facts as the candidate sees them; a request that was refused is read again, if it was kept.
 
-        Raises `NotReplayableError` where they lack something that it reads.
+        Raises `NotReplayableError` where they lack something that the candidate reads.
         """
-        if "facts" not in body:
-            raise NotReplayableError("the request was refused before any rule, and is not kept")
-        then = self._archive.program(body["decision"]["program"]["digest"])
-        return self._carrier.carry(body["facts"], then.schema)
+        made = self.deciding(body)
+        if "facts" in body:
+            then = self._archive.program(body["decision"]["program"]["digest"])
+            return made, self._carrier.carry(body["facts"], then.schema)
+        text = body.get("received", {}).get("text")
+        return None if text is None else (made, self._bundle.border.validate(_at(text, record.at)))
 
-    def case(self, body: Mapping[str, Any]) -> Case:
+    def case(self, record: Record) -> Case:
         """What the candidate decides about a recorded request, to be asked for proofs.
 
         Raises `NotReplayableError` where the record lacks something that it reads.
         """
-        made = self.deciding(body)
-        facts = self.facts(body, made)
+        asked = self.again(record, record.body)
+        if asked is None:
+            raise NotReplayableError("the request was refused before any rule, and is not kept")
+        made, facts = asked
         if isinstance(facts, Rejection):
             return Case(made.program, refuse(made.program, facts), None, made.rows)
         decision = made.authorizer.decide(facts, made.evaluator.evaluate(facts, Limits()))
@@ -77,3 +86,12 @@ class Candidate:
         """What callers act on, and by which rules; firings of other rules may differ."""
         then, decision = body["decision"], now["decision"]
         return all(then.get(name) == decision.get(name) for name in _COMPARED)
+
+
+def _at(text: str, at: str) -> object:
+    """A request as it was received, at the time of its record where it names none."""
+    try:
+        request = read_json(text)
+    except Unfit:
+        return text
+    return {"now": at, **request} if isinstance(request, dict) else text

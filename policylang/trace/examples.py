@@ -46,7 +46,7 @@ def examples_of(
                 record = view.get(id_)
                 if record is not None:
                     then = _then(archive, record)
-                    yield Example(id_, transition, record.body, then, deciding.case(record.body))
+                    yield Example(id_, transition, record.body, then, deciding.case(record))
 
 
 def _then(archive: Archive, record: Record) -> Case | None:

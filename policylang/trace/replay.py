@@ -41,7 +41,7 @@ class Verdict(enum.Enum):
     DIFFERENT = "different"
     """They are not."""
     REFUSED = "refused"
-    """The request reached no rule, so there is nothing to evaluate."""
+    """The request reached no rule then, and reaches none now: there is nothing to evaluate."""
     NOT_REPLAYABLE = "not replayable"
     """It cannot be decided again; `problem` says why."""
 
@@ -71,12 +71,13 @@ class Replayed:
 class Maker(Protocol):
     """Finds what decides a recorded decision again, and says how that is compared."""
 
-    def deciding(self, body: Mapping[str, Any]) -> Deciding:
-        """What decides it. Raises `NotReplayableError` where nothing can."""
-        ...
+    def again(
+        self, record: Record, body: Mapping[str, Any]
+    ) -> tuple[Deciding, FactSet | Rejection] | None:
+        """What decides it, and on which facts; None where there is nothing to decide.
 
-    def facts(self, body: Mapping[str, Any], made: Deciding) -> FactSet | Rejection:
-        """The facts it is decided on. Raises `NotReplayableError` where they lack something."""
+        Raises `NotReplayableError` where it cannot be decided.
+        """
         ...
 
     def is_same(self, body: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
@@ -90,13 +91,16 @@ class AsRecorded:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
-    def deciding(self, body: Mapping[str, Any]) -> Deciding:
-        """What decided it then."""
-        return self._archive.deciding(body)
-
-    def facts(self, body: Mapping[str, Any], made: Deciding) -> FactSet:
-        """The facts as they were recorded."""
-        return made.reader.read(body["facts"])
+    def again(
+        self,
+        record: Record,  # noqa: ARG002
+        body: Mapping[str, Any],
+    ) -> tuple[Deciding, FactSet] | None:
+        """What decided it then, and the facts as they were recorded; a request that was refused reached neither."""
+        if "facts" not in body:
+            return None
+        made = self._archive.deciding(body)
+        return made, made.reader.read(body["facts"])
 
     def is_same(self, body: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
         """Byte by byte, in canonical form."""
@@ -153,20 +157,19 @@ _Ready = tuple[int, Deciding, FactSet]
 def _prepared(record: Record, maker: Maker) -> _Prepared:
     body = record.body
     try:
-        if "facts" not in body:
-            return _Prepared(record.id, body)
         code = body["decision"].get("error", {}).get("code")
         if code in _BY_MACHINE:
             raise NotReplayableError(f"it failed with {code}, which depends on the machine")
-        made = maker.deciding(body)
-        return _Prepared(record.id, body, made, maker.facts(body, made))
+        made, facts = maker.again(record, body) or (None, None)
+        return _Prepared(record.id, body, made, facts)
     except (NotReplayableError, UnreadableFormError) as error:
         return _Prepared(record.id, body, problem=str(error))
 
 
 def _undecided(item: _Prepared, maker: Maker) -> Replayed:
     """What reached no evaluator: refused then, refused now, or not to be decided."""
-    if item.made is not None and isinstance(item.facts, Rejection):
+    was_refused = "rejection" in item.body["decision"]
+    if item.made is not None and isinstance(item.facts, Rejection) and not was_refused:
         return _compared(item, maker, item.made, refuse(item.made.program, item.facts))
     body = item.body
     verdict = Verdict.NOT_REPLAYABLE if item.problem else Verdict.REFUSED

@@ -12,7 +12,7 @@ from policylang.bundle.loading import loads
 from policylang.trace.archive import Archive
 from policylang.trace.candidate import Candidate
 from policylang.trace.reading import Filter, TraceView
-from policylang.trace.replay import Replayed, replay
+from policylang.trace.replay import Replayed, Verdict, replay
 from policylang.trace.store import TraceStore, segments_of
 from tests.cli.conftest import Run
 
@@ -150,6 +150,34 @@ LACKING = {
 def test_what_was_not_recorded_is_not_guessed(path: Path, problem: str) -> None:
     """A fact or a field that a candidate reads, and nobody was asked for, is named."""
     assert decided(path, *LACKING[problem]).problem == problem
+
+
+REFUSED = {
+    "deny -> allow": {"amount": "about 20"},
+    "deny -> deny": {"amount": "60.00 or so"},
+    "": {"amount": None},
+}
+
+
+@pytest.mark.parametrize("transition", REFUSED)
+def test_requests_that_were_refused_meet_the_candidate(tmp_path: Path, transition: str) -> None:
+    """What a candidate takes and the version of that time refused is decided now; what both refuse is told as such."""
+    path = tmp_path / "traces.duckdb"
+    given = {**REQUEST, "args": REFUSED[transition]}
+    del given["now"]
+    with loads(LIVE) as policy, TraceStore.open(path) as store:
+        store.record(policy.case(given))
+    made = decided(
+        path,
+        ("amount: Decimal(2), to", "amount: String, to"),
+        ("refund.amount <= 50.00", 'refund.amount like "*20"'),
+        ("refund.amount > 10.00", 'refund.amount == ""'),
+    )
+    if transition:
+        assert made.transition == transition
+        assert made.verdict is (Verdict.DIFFERENT if "allow" in transition else Verdict.SAME)
+    else:
+        assert made.verdict is Verdict.REFUSED
 
 
 class Ids(HTMLParser):
