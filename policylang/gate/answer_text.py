@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final, assert_never
 
 from policylang.decide.wording import bare, said, timestamp
+from policylang.facts.rejection import RejectionKind
 from policylang.facts.types import STRING
 from policylang.gate.answer import Answer, AnswerOutcome, Retry, When
 
@@ -48,6 +49,8 @@ def _line(message: str) -> str:
 
 
 def _details(answer: Answer) -> Iterator[str]:
+    if _is(answer, RejectionKind.UNKNOWN_ACTION):
+        return  # the ground says it all
     problems = answer.problems[:MOST_LINES]
     for problem in problems:
         told = f"{problem.message}."
@@ -119,13 +122,19 @@ def for_customer(answer: Answer) -> str:
             return " ".join(["This has to be approved by a member of our staff.", *said_to_people])
         case AnswerOutcome.NEEDS_FACTS:
             return "This cannot be done yet: we need more information first."
-        case AnswerOutcome.DENY if answer.problems:
+        case AnswerOutcome.DENY if answer.problems and not _is(
+            answer, RejectionKind.UNKNOWN_ACTION
+        ):
             return "This cannot be done: some of the details given are not valid."
         case AnswerOutcome.DENY:
             later = _later(answer.retry)
             return " ".join(["This cannot be done.", *said_to_people, *later])
         case _:
             assert_never(answer.outcome)
+
+
+def _is(answer: Answer, kind: RejectionKind) -> bool:
+    return any(ground.kind == kind.value for ground in answer.grounds)
 
 
 def _later(retry: Retry | None) -> list[str]:

@@ -65,7 +65,7 @@ def every_action_gated(project: Project) -> Finding:
     program = project.bundle.program
     code = guarded_in(tuple(project.code))
     actions = _consequential(program)
-    shown = {name for name in actions if _is_shown(name, code)} | _run(project, actions)
+    shown = {name for name in actions if _is_shown(name, code)} | _decided(project, actions)
     evidence, advice = list(_code_evidence(project, code)), []
     missing = [_bare(name) for name in actions if name not in shown]
     undeclared = _undeclared(project, program)
@@ -77,8 +77,13 @@ def every_action_gated(project: Project) -> Finding:
         advice.append("declare an action for each tool: a gate denies what is not declared")
     if missing:
         evidence.append(f"actions with no gate to be seen before them: {listed(missing)}")
+    if shown:
+        evidence.append(
+            f"{len(shown)} of {counted(len(actions), 'action')} guarded in code or decided in the store"
+        )
+    if missing:
         advice.append("put a gate before each: gate.protect, gate.guard_tools, or an adapter")
-    evidence += _outcome_evidence(project, advice)
+    evidence += _outcome_evidence(project, actions, advice)
     nothing = not project.code and project.tools is None and not shown
     if nothing:
         advice = ["name the code and the tools: --code src --tools tools.json"]
@@ -122,16 +127,16 @@ def _code_evidence(project: Project, code: Guarded) -> Iterator[str]:
         yield f"every tool of the agent in {place} is behind a PolicyMiddleware"
 
 
-def _run(project: Project, actions: list[str]) -> set[str]:
-    """The actions of which calls have run under a decision."""
+def _decided(project: Project, actions: list[str]) -> set[str]:
+    """The actions of which calls were decided and recorded."""
     if project.store is None:
         return set()
     with project.store.view() as view:
-        _, rows = view.query("SELECT DISTINCT action FROM outcomes WHERE status = 'executed'")
+        _, rows = view.query("SELECT DISTINCT action FROM decisions WHERE stage <> 'shadow'")
     return {name for (name,) in rows} & set(actions)
 
 
-def _outcome_evidence(project: Project, advice: list[str]) -> Iterator[str]:
+def _outcome_evidence(project: Project, actions: list[str], advice: list[str]) -> Iterator[str]:
     """Allowed calls with and without an outcome, and those that ran otherwise than decided."""
     if project.store is None:
         return
@@ -140,8 +145,8 @@ def _outcome_evidence(project: Project, advice: list[str]) -> Iterator[str]:
             """SELECT count(*), count(o.decision), count(*) FILTER (o.decision IS NULL
                 AND d.decided_at < now() AT TIME ZONE 'UTC' - INTERVAL 1 HOUR)
             FROM decisions AS d LEFT JOIN (SELECT DISTINCT decision FROM outcomes) AS o ON o.decision = d.id
-            WHERE d.outcome = 'allow' AND d.stage IN ('active', 'canary') AND d.decided_at >= $since""",
-            {"since": project.since},
+            WHERE d.outcome = 'allow' AND list_contains($actions, d.action) AND d.stage IN ('active', 'canary') AND d.decided_at >= $since""",
+            {"since": project.since, "actions": actions},
         )
     allowed, with_outcome, without = rows[0]
     if allowed:
