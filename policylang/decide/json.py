@@ -245,15 +245,21 @@ _FIRINGS: Final[_Kept[FiringsWriter]] = {}
 def _typed_writer(type_: Type) -> Callable[[Value], Json]:
     """`typed` for values of one type: only numbers are calculated, so only they can stand in another form."""
     if is_number(base(type_)):
-        return lambda value: typed(value, type_)
+        write = writer(type_)
+        return lambda value: write(_held(value, type_))
     return writer(type_)
 
 
 def typed(value: Value, type_: Type) -> Json:
     """The JSON form of a value of a type, equal for equal values however they were calculated."""
-    held = conform(value, type_)
-    form: Json = to_json(value if isinstance(held, CalculationFailure | Missing) else held, type_)
+    form: Json = to_json(_held(value, type_), type_)
     return form
+
+
+def _held(value: Value, type_: Type) -> Value:
+    """The value as its type writes it, where that is possible."""
+    held = conform(value, type_)
+    return value if isinstance(held, CalculationFailure | Missing) else held
 
 
 # --- fact sets --------------------------------------------------------------------------------------------
@@ -266,17 +272,22 @@ def facts_to_json(facts: FactSet, schema: Schema) -> dict[str, Any]:
     the border made of a text on its way in, and where it put a default, is told beside the rows.
     """
     writers = _kept(_FACTS, schema, _RowWriters)
-    rows = {name: writers.rows(name, facts.rows[name]) for name in sorted(facts.rows)}
-    return _present(
-        form=FACTS_FORM,
-        action=facts.action,
-        now=write_datetime(facts.now),
-        rows={name: given for name, given in rows.items() if given},
-        reference={name: facts.reference[name] for name in sorted(facts.reference)},
-        changes=[_change(change) for change in facts.changes],
-        defaults=[_cell(cell) for cell in facts.defaults],
-        asked=list(facts.asked),
-    )
+    given = facts.rows
+    form: dict[str, Any] = {"form": FACTS_FORM}
+    if facts.action:
+        form["action"] = facts.action
+    form["now"] = write_datetime(facts.now)
+    if rows := {name: writers.rows(name, given[name]) for name in sorted(given) if given[name]}:
+        form["rows"] = rows
+    if facts.reference:
+        form["reference"] = {name: facts.reference[name] for name in sorted(facts.reference)}
+    if facts.changes:
+        form["changes"] = [_change(change) for change in facts.changes]
+    if facts.defaults:
+        form["defaults"] = [_cell(cell) for cell in facts.defaults]
+    if facts.asked:
+        form["asked"] = list(facts.asked)
+    return form
 
 
 def _cell(cell: Cell) -> dict[str, Any]:
