@@ -26,6 +26,7 @@ from policylang.gate.outcomes import Outcomes
 from policylang.gate.stops import Stop, Stops
 from policylang.gate.verdict import Verdict
 from policylang.rollout.deciding import Decided, Decider
+from policylang.trace.metrics import Number, record_metric
 from policylang.trace.outcomes import Status
 from policylang.trace.store import TraceStore
 from policylang.trace.telemetry import Observed, Observer, tell_decided
@@ -158,6 +159,15 @@ class DecisionPoint:
         where the outcome cannot be recorded.
         """
         return self._outcomes.settle(verdict, Status(status), arguments, detail)
+
+    def metric(self, decision: Verdict | str, name: str, value: Number = True) -> str:
+        """Report what became of the world after a decision, and return the record's identity: rollouts compare it.
+
+        `gate.metric(verdict, "complaint")` says that something happened, a whole number how often, a `Decimal` how much.
+        Raises `ValueError` and `TypeError` for what is no metric, and what `TraceStore.record` raises.
+        """
+        id_ = decision if isinstance(decision, str) else decision.decision_id
+        return record_metric(self._store, id_, name, value)
 
     def close(self) -> None:
         """Close the decider and the store. Idempotent."""
