@@ -11,6 +11,7 @@ from typing import Any, Literal
 from benchmarks.peers.timing import Absent, Peer
 from policylang import loads
 from policylang.bundle.evaluators import EvaluatorName
+from policylang.decide.json import decision_to_json, facts_to_json, firings_to_json
 
 POLICY = """
 module refunds version "1.4.0"
@@ -152,11 +153,34 @@ def _pydantic(name: str) -> Peer:
 
 
 def _policylang(evaluator: EvaluatorName) -> Callable[[str], Peer]:
+    """The outcome with the rules that decided and all firings; messages are made when they are asked for."""
+
     def make(name: str) -> Peer:
         bundle = loads(POLICY, evaluator=evaluator)
-        return Peer(name, lambda request: bundle.decide(request).outcome.value, same, "")
+
+        def answer(request: Any) -> str:
+            decision = bundle.decide(request)
+            _ = decision.determining, decision.firings
+            return decision.outcome.value
+
+        return Peer(name, answer, same, "")
 
     return make
+
+
+def _everything(name: str) -> Peer:
+    """All that there is of a decision: its facts, its firings and its messages, and the JSON of it."""
+    bundle = loads(POLICY, evaluator="plan")
+    schema, program = bundle.program.schema, bundle.program
+
+    def answer(request: Any) -> str:
+        case = bundle.case(request)
+        assert case.facts is not None
+        _ = facts_to_json(case.facts, schema)
+        _ = firings_to_json(case.decision.firings, program)
+        return str(decision_to_json(case.decision)["outcome"])
+
+    return Peer(name, answer, same, "")
 
 
 REGO = """
@@ -350,6 +374,7 @@ def _casbin(name: str) -> Peer:
 MAKERS: Mapping[str, Callable[[str], Peer]] = {
     "plain Python": _plain,
     "policylang (plan)": _policylang("plan"),
+    "policylang, all of it": _everything,
     "policylang (asp)": _policylang("asp"),
     "pydantic model and ifs": _pydantic,
     "cel (Rust)": _cel,

@@ -518,7 +518,10 @@ def writer(type_: Type) -> Writer:
             return _same
         case SetType(element):
             write_element = writer(element.type)
-            return lambda value: [write_element(e) for e in sorted(value, key=value_key)]
+            return lambda value: [
+                write_element(e)
+                for e in (value if len(value) < 2 else sorted(value, key=value_key))
+            ]
         case ListType(element):
             write_item = writer(element.type)
             return lambda value: [write_item(e) for e in value]
@@ -537,7 +540,14 @@ def _same(value: Any) -> Any:
 
 def _decimal_writer(scale: int) -> Writer:
     form = f".{scale}f"
-    return lambda value: format(Decimal(value), form)
+    point, places = -scale - 1, -scale
+
+    def write(value: Any) -> str:
+        # With the point at its place there is no exponent, which would need three characters after it.
+        text = str(value) if type(value) is Decimal else ""
+        return text if scale and text[point:places] == "." else format(Decimal(value), form)
+
+    return write
 
 
 def _write_plain_decimal(value: Decimal | int) -> str:
