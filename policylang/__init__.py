@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from policylang.evaluate.firings import Limits
     from policylang.explain.explain import Explanation
     from policylang.explain.proof import Proof
+    from policylang.facts.rejection import Rejection
+    from policylang.facts.sources import FactSource, Fetcher, Lookup
+    from policylang.gate.gate import Gate
+    from policylang.gate.verdict import Refused, Verdict
+    from policylang.trace.store import TraceStore
 
 __version__ = "0.1.0"
 
@@ -25,14 +30,22 @@ __all__ = [
     "Case",
     "Decision",
     "Explanation",
+    "FactSource",
+    "Fetcher",
+    "Gate",
     "InternalError",
     "Limits",
+    "Lookup",
     "Outcome",
     "PolicyError",
     "PolicyInvalid",
     "Proof",
     "Reason",
     "ReasonKind",
+    "Refused",
+    "Rejection",
+    "TraceStore",
+    "Verdict",
     "__version__",
     "load",
     "loads",
@@ -43,14 +56,22 @@ _HOMES: Final = {
     "Case": "policylang.bundle.case",
     "Decision": "policylang.decide.decision",
     "Explanation": "policylang.explain.explain",
+    "FactSource": "policylang.facts.sources",
+    "Fetcher": "policylang.facts.sources",
+    "Gate": "policylang.gate.gate",
     "InternalError": "policylang.errors",
     "Limits": "policylang.evaluate.firings",
+    "Lookup": "policylang.facts.sources",
     "Outcome": "policylang.decide.decision",
     "PolicyError": "policylang.errors",
     "PolicyInvalid": "policylang.errors",
     "Proof": "policylang.explain.proof",
     "Reason": "policylang.decide.decision",
     "ReasonKind": "policylang.decide.decision",
+    "Refused": "policylang.gate.verdict",
+    "Rejection": "policylang.facts.rejection",
+    "TraceStore": "policylang.trace.store",
+    "Verdict": "policylang.gate.verdict",
     "load": "policylang.bundle.loading",
     "loads": "policylang.bundle.loading",
 }

@@ -35,6 +35,23 @@ class Gate(DecisionPoint):
     """Decides calls, and runs those that are allowed with exactly what was decided. Thread-safe.
 
     Made by `open`; `close` (or leaving a `with` block) closes the store, and what `open` has loaded.
+
+    >>> from decimal import Decimal
+    >>> from tempfile import mkdtemp
+    >>> from policylang import Refused, loads
+    >>> bundle = loads("module shop action refund { amount: Decimal(2) } rule r: allow refund if refund.amount <= 50.00")
+    >>> gate = Gate.open(bundle, store=mkdtemp() + "/traces.duckdb")
+    >>> @gate.protect("refund")
+    ... def refund(amount: Decimal) -> str:
+    ...     return f"paid {amount}"
+    >>> refund("12.5")
+    'paid 12.50'
+    >>> try:
+    ...     refund(400)
+    ... except Refused as refused:
+    ...     print(refused.answer.outcome.value, refused.answer.instead[0].says)
+    deny at most 50.00
+    >>> gate.close()
     """
 
     @classmethod

@@ -86,6 +86,16 @@ class Verdict:
 
     `arguments` are the validated, normalized arguments of the action: a call runs with these, once. They are values of
     the language, what is missing left out; empty where the request reached no rule. `case` is None where it could not be decided.
+
+    >>> from tempfile import mkdtemp
+    >>> from policylang import Gate, loads
+    >>> bundle = loads("module shop action refund { amount: Decimal(2) } rule r: allow refund if refund.amount <= 50.00")
+    >>> with Gate.open(bundle, store=mkdtemp() + "/traces.duckdb") as gate:
+    ...     verdict = gate.decide("refund", {"amount": 12})
+    ...     gate.run(verdict, lambda arguments: print("paying", arguments["amount"]))
+    paying 12.00
+    >>> verdict.allowed, verdict.json_arguments
+    (True, {'amount': '12.00'})
     """
 
     action: str
