@@ -10,9 +10,10 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +30,7 @@ from policylang.trace.segments import (
     segment_paths,
     sync_folder,
 )
-from policylang.trace.tables import insert_records, record_ledger
+from policylang.trace.tables import insert_file, insert_records, is_whole, record_ledger
 from policylang.trace.views import create_fact_views, create_views
 from policylang.trace.writer import TraceUnavailableError
 
@@ -37,6 +38,8 @@ LEASE: Final = "lease"
 """The file in the folder of segments that whoever folds holds a lock on."""
 
 _PAUSE: Final = 0.05
+_GLOB: Final = frozenset("*?[")
+"""Characters that DuckDB takes for a pattern in a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +102,18 @@ def _fold_all(database: duckdb.DuckDBPyConnection, segments: list[Path]) -> Fold
         if segment.stem in known:
             _put_away(segment)
             continue
-        records, found = read_segment(segment)
-        damages.extend(found)
-        if not found:
-            _fold_one(database, segment, records)
-            folded.append(segment)
-            count += len(records)
+        records = _fold_file(database, segment)
+        if records is None:
+            read, found = read_segment(segment)
+            damages.extend(found)
+            if found:
+                continue
+            records = len(read)
+            _fold_one(
+                database, segment, lambda: insert_records(database, "base", segment.stem, read)
+            )
+        folded.append(segment)
+        count += records
     if folded:
         create_views(database)
         create_fact_views(database)
@@ -123,10 +132,43 @@ def _put_away(segment: Path) -> None:
         segment.rename(segment.with_suffix(FOLDED))
 
 
-def _fold_one(database: duckdb.DuckDBPyConnection, segment: Path, records: list[Record]) -> None:
+def _fold_file(database: duckdb.DuckDBPyConnection, segment: Path) -> int | None:
+    """Fold a segment that is as it was written; None, and nothing done, where something about it is not."""
+    content = segment.read_bytes()
+    if not content.endswith(b"\n") or _GLOB.intersection(str(segment)):
+        return None
+    lines = content.split(b"\n")[:-1]
+    del content
+    size, longest = 0, 0
+    for line in lines:
+        text = memoryview(line)[65:]
+        if line[64:65] != b"\t" or sha256(text).hexdigest().encode() != line[:64]:
+            return None
+        size += len(text)
+        longest = max(longest, len(line))
+
+    def insert() -> None:
+        insert_file(database, "base", segment.stem, str(segment), longest)
+        if not is_whole(database, "base", segment.stem, len(lines), size):
+            raise _NotAsWrittenError
+
+    try:
+        _fold_one(database, segment, insert)
+    except (_NotAsWrittenError, duckdb.DataError, duckdb.InvalidInputException):
+        return None
+    return len(lines)
+
+
+class _NotAsWrittenError(Exception):
+    """What DuckDB read of a segment is not what a writer writes."""
+
+
+def _fold_one(
+    database: duckdb.DuckDBPyConnection, segment: Path, insert: Callable[[], None]
+) -> None:
     database.execute("BEGIN")
     try:
-        insert_records(database, "base", segment.stem, records)
+        insert()
         record_ledger(database, "base", segment.stem)
         database.execute("COMMIT")
     except BaseException:

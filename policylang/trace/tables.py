@@ -14,7 +14,7 @@ from typing import Final
 
 import duckdb
 
-from policylang.trace.chain import Record
+from policylang.trace.chain import FIRST, Record
 
 STORE_FORM: Final = 2
 """The version of the tables in the file."""
@@ -73,6 +73,9 @@ _TOLD: Final = {
 """The columns that are read from the texts of decisions: their types, and what of `SHAPE` they are."""
 
 TOLD: Final = tuple(_TOLD)
+
+_SHAPE_WITH_PLACE: Final = """{"at": "VARCHAR", "id": "VARCHAR", "kind": "VARCHAR", "previous": "VARCHAR",
+    "sequence": "BIGINT", "writer": "VARCHAR", """ + SHAPE.removeprefix("{")
 
 READ: Final = f"CASE WHEN kind = 'decision' THEN TRY(json_transform(text, '{SHAPE}')) END"
 """The text of a record of which the columns are read."""
@@ -192,6 +195,41 @@ def _insert(
             [record.text for record in records],
         ],
     )
+
+
+def insert_file(
+    database: duckdb.DuckDBPyConnection, schema: str, segment: str, path: str, longest: int
+) -> None:
+    """Put the records of a file of segments into `records`: DuckDB reads the lines, of at most that many bytes, itself.
+
+    What stands in the file is checked before, and what came of it by `is_whole` after.
+    """
+    database.execute(
+        f"""INSERT INTO {schema}.records
+            SELECT $segment, p.kind, p.id, CAST(p."at" AS TIMESTAMP), p.writer, p.sequence, p.previous, digest, text,
+                {_TOLD_SQL}
+            FROM (SELECT *, CASE WHEN p.kind = 'decision' THEN p END AS t FROM (
+                SELECT digest, text, TRY(json_transform(text, '{_SHAPE_WITH_PLACE}')) AS p
+                FROM read_csv($path, delim = '\\t', header = false, quote = '', escape = '', new_line = '\\n',
+                    auto_detect = false, strict_mode = false, max_line_size = {max(longest + 1, 2 << 20):d},
+                    columns = {{'digest': 'VARCHAR', 'text': 'VARCHAR'}})))""",
+        {"segment": segment, "path": path},
+    )
+
+
+def is_whole(
+    database: duckdb.DuckDBPyConnection, schema: str, segment: str, lines: int, size: int
+) -> bool:
+    """Whether a segment has that many records of so many bytes of text, all of one chain and each after the one before."""
+    row = database.execute(
+        f"""SELECT count(*) = $lines AND sum(strlen(text)) = $size AND min(writer) = max(writer)
+                AND max(sequence) - min(sequence) + 1 = $lines AND bool_and(id IS NOT NULL AND "at" IS NOT NULL)
+                AND bool_and(coalesce(previous = before, sequence > 1 OR previous = '{FIRST}'))
+            FROM (SELECT *, lag(digest) OVER (ORDER BY sequence) AS before
+                FROM {schema}.records WHERE segment = $segment)""",
+        {"segment": segment, "lines": lines, "size": size},
+    ).fetchone()
+    return row is not None and row[0] is True
 
 
 def refill(database: duckdb.DuckDBPyConnection, schema: str, source: str) -> None:
