@@ -391,7 +391,9 @@ def arguments_edited_after_the_decision_do_not_run(
     sources = {"account": Lookup(edit, ("args", "account"))}
     with _scene(driver, folder, is_async, sources=sources) as scene:
         scene.call(call)
-        assert [row["amount"] for row in scene.ran] in ([Decimal("48.00")], []), scene.ran
+        assert [row["amount"] for row in scene.ran] in ([Decimal("48.00")], []), (
+            f"the tool ran with what was not decided: {scene.ran}"
+        )
         assert scene.outcomes() in ([("executed", "48.00")], [])
 
 
