@@ -98,6 +98,12 @@ class Rejection:
 
     `action` is the qualified name of the asked action, or the name given where none is declared so.
     `more` counts the problems past `MOST_PROBLEMS`.
+
+    >>> from policylang import loads
+    >>> bundle = loads("module shop action ship { pieces: Int } rule few: allow ship if ship.pieces < 5")
+    >>> rejection = bundle.decide({"action": "ship", "args": {"pieces": "3 boxes"}}).rejection
+    >>> rejection.kind.value, rejection.at("ship.pieces")
+    ('invalid_facts', True)
     """
 
     kind: RejectionKind

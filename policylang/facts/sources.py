@@ -33,6 +33,13 @@ class FactSource(Protocol):
     `source` says how far its rows are trusted. `fetch` gets the request as the caller gave it and gives a
     row (or a list of rows, for `facts`), None where there is none; it may be a coroutine function where the gate
     is asked asynchronously. It may raise anything: that fails closed.
+
+    >>> class Tiers:
+    ...     source = Source.SYSTEM
+    ...     def fetch(self, fact, request):
+    ...         return {"tier": "pro" if request["args"]["customer_id"] == "c1" else "free"}
+    >>> isinstance(Tiers(), FactSource)
+    True
     """
 
     @property
@@ -50,6 +57,11 @@ class Lookup:
     """A `FactSource` made of a function from a key to a row, and where in a request the key stands.
 
     `key` is a path of names (`("args", "customer_id")`). A request without it has no row.
+
+    >>> tiers = {"c1": {"tier": "pro"}}
+    >>> lookup = Lookup(tiers.get, ("args", "customer_id"))
+    >>> lookup.fetch("shop.customer", {"action": "ship", "args": {"customer_id": "c1"}})
+    {'tier': 'pro'}
     """
 
     function: Any
@@ -97,6 +109,10 @@ class Fetcher:
     Synchronous sources run on threads of their own, since nothing else can end the wait for a hung one.
     A thread that hangs is abandoned, and does not keep the process alive; with `threads` of them hanging, every
     further look-up fails.
+
+    >>> fetcher = Fetcher({"shop.customer": Lookup({"c1": {"tier": "pro"}}.get, ("args", "id"))})
+    >>> fetcher.fetch({"action": "ship", "args": {"id": "c1"}}, ["shop.customer"]).request["facts"]
+    {'shop.customer': {'value': {'tier': 'pro'}, 'source': 'system'}}
     """
 
     def __init__(

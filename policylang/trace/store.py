@@ -42,6 +42,14 @@ class TraceStore(StoreKeeping):
     """A store that is open for recording and reading. Thread-safe, and safe to use after a fork.
 
     Made by `open`; `close` (or leaving a `with` block) seals what was recorded.
+
+    >>> import tempfile
+    >>> from policylang import loads
+    >>> bundle = loads("module shop action ship rule all: allow ship")
+    >>> with tempfile.TemporaryDirectory() as folder, TraceStore.open(f"{folder}/traces.duckdb") as store:
+    ...     id_ = store.record(bundle.case({"action": "ship"}), agent="bot-7")
+    ...     store.why(id_).decision.determining
+    ('shop.all',)
     """
 
     def __init__(self, path: Path, writer: SegmentWriter, on_failure: OnFailure) -> None:
