@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("versions")
-@click.argument("module", required=False)
+@click.argument("module", required=False, metavar="[MODULE[@VERSION]]")
 @store_option
 @click.option("--text", "show_text", is_flag=True, help="Show the text of MODULE@VERSION.")
 @json_option
