@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +174,9 @@ def raw(path: Path, folder: Path, segments: int) -> float:
         count += len(records)
         database.execute("DELETE FROM ready.base.records")
         insert_records(database, "ready.base", segment.stem, records)
-        spent += seconds(lambda: database.execute("INSERT INTO base.records FROM ready.base.records"))
+        spent += seconds(
+            lambda: database.execute("INSERT INTO base.records FROM ready.base.records")
+        )
     spent += seconds(lambda: database.execute("CHECKPOINT"))
     database.close()
     return spent / count
@@ -182,14 +185,16 @@ def raw(path: Path, folder: Path, segments: int) -> float:
 def texts(path: Path, folder: Path, segments: int) -> float:
     """Seconds a record that DuckDB takes for identity, hash and text alone, committed by segment."""
     database = duckdb.connect(str(path))
-    database.execute("CREATE TABLE r (id VARCHAR, digest VARCHAR, text VARCHAR USING COMPRESSION zstd)")
+    database.execute(
+        "CREATE TABLE r (id VARCHAR, digest VARCHAR, text VARCHAR USING COMPRESSION zstd)"
+    )
+    insert = "INSERT INTO r SELECT unnest($1), unnest($1), unnest($2)"
     spent, count = 0.0, 0
     for segment in sorted(folder.glob(f"*{SEALED}"))[:segments]:
         rows = [line.split("\t", 1) for line in segment.read_text().splitlines()]
         count += len(rows)
         columns = [[row[0] for row in rows], [row[1] for row in rows]]
-        insert = "INSERT INTO r SELECT unnest($1), unnest($1), unnest($2)"
-        spent += seconds(lambda: database.execute(insert, columns))
+        spent += seconds(partial(database.execute, insert, columns))
     spent += seconds(lambda: database.execute("CHECKPOINT"))
     database.close()
     return spent / count
@@ -207,7 +212,9 @@ def store(count: int) -> None:
         few = 10
         alone = raw(Path(temporary) / "raw.duckdb", folder, few)
         plain = texts(Path(temporary) / "texts.duckdb", folder, few)
-        print(f"DuckDB alone, the same rows ready made: {1 / alone:.0f}/s; id, hash and text: {1 / plain:.0f}/s")
+        print(
+            f"DuckDB alone, the same rows ready made: {1 / alone:.0f}/s; id, hash and text: {1 / plain:.0f}/s"
+        )
         spent = seconds(lambda: fold(path, folder)) / count
         print(
             f"folding: {1 / spent:.0f}/s, {alone / spent:.2f} of the same rows alone,"
@@ -231,7 +238,9 @@ def ask(path: Path, folder: Path, ids: list[str]) -> None:
                 archive.case(found).explanation()
 
             times.append(seconds(why))
-        print(f"why: first {times[0] * 1e3:.0f} ms, then {statistics.median(times[1:]) * 1e3:.1f} ms")
+        print(
+            f"why: first {times[0] * 1e3:.0f} ms, then {statistics.median(times[1:]) * 1e3:.1f} ms"
+        )
         opening = seconds(lambda: view.query("SELECT 1"))
         for name, sql in QUESTIONS.items():
             print(f"{name}: {seconds(lambda sql=sql: view.query(sql)) * 1e3:.0f} ms")

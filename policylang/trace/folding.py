@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -110,7 +111,7 @@ def _fold_all(database: duckdb.DuckDBPyConnection, segments: list[Path]) -> Fold
                 continue
             records = len(read)
             _fold_one(
-                database, segment, lambda: insert_records(database, "base", segment.stem, read)
+                database, segment, partial(insert_records, database, "base", segment.stem, read)
             )
         folded.append(segment)
         count += records
