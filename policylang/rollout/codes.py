@@ -62,3 +62,16 @@ BAD_KEY = declare(
     "`{text}` is not a field that a request has once: {reason}",
     hint="write ACTION.FIELD or FACT.FIELD, such as `refund.customer_id`",
 )
+
+NO_CANDIDATE = declare(
+    "PL0920",
+    "module without a candidate",
+    "no version of `{name}` is in shadow or canary",
+    hint="name the version to see a report of what is over: `policylang rollout report {name}@VERSION`",
+)
+NEVER_COMPARED = declare(
+    "PL0921",
+    "nothing to report on",
+    "`{name}` never was in {where}",
+    hint="a version is compared with what is live while it is in shadow or canary",
+)

@@ -88,7 +88,5 @@ def _version(reading: Reading, name: str) -> Version:
     standing = standings(reading).get(name) or ModuleStanding(name)
     candidates = [s for s in (standing.canary, *standing.shadows) if s is not None]
     if not candidates:
-        raise PolicyInvalid(
-            [codes.NEVER_COMPARED.at(None, name=name, where="shadow or canary now")]
-        )
+        raise PolicyInvalid([codes.NO_CANDIDATE.at(None, name=name)])
     return the_version(reading, candidates[0].name)
