@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final
 
 from policylang.facts import codes
 from policylang.facts.describe import describe, shown
@@ -40,10 +41,10 @@ class _IncompleteError(Exception):
         self.problem = found
 
 
-@runtime_checkable
-class CallsMade(Protocol):
+class CallsMade(ABC):
     """Earlier calls that are looked up where a request is read, by what it says: the `history` of a gate's requests."""
 
+    @abstractmethod
     def of(
         self,
         history: LimitHistory,
@@ -55,7 +56,6 @@ class CallsMade(Protocol):
 
         Each as the JSON forms of the columns of the limit's history, the time last; None for what is missing.
         """
-        ...
 
 
 class HistoryReader:

@@ -20,6 +20,7 @@ from typing import Any, Final
 from policylang.decide.json import typed
 from policylang.facts.describe import describe
 from policylang.facts.forms import write_datetime
+from policylang.facts.history import CallsMade
 from policylang.facts.schema import LimitHistory
 from policylang.facts.types import Field
 from policylang.facts.values import Missing, Value
@@ -73,7 +74,7 @@ class Place:
     beside: frozenset[str]
 
 
-class Calls:
+class Calls(CallsMade):
     """The calls that a request's limits count, looked up once each: the `history` of a request of the gate.
 
     Reads the state as it is, or inside of a transaction. What was read is kept in `places`.
