@@ -25,6 +25,8 @@ from policylang.gate.answer_allowed import instead_of, later
 from policylang.gate.answer_bounds import agreeing, bounds_of
 from policylang.semantics.program import Program
 
+_MOST_KEPT: Final = 64
+
 _log = logging.getLogger("policylang.gate")
 
 _BY_MACHINE: Final = frozenset(
@@ -118,12 +120,26 @@ def _grounds(decision: Decision, program: Program) -> Iterator[Ground]:
         kind = decision.rejection.kind
         yield Ground(kind.value, "", _REFUSALS[kind].format(bare(decision.action) or "the call"))
         return
-    written = {rule.name for rule in program.rules if rule.message is not None}
+    written = _written(program)
     for reason in decision.reasons:
         yield Ground(
             reason.kind.value, reason.rule, reason.message, reason.internal, reason.rule in written
             and not _is_failure(reason),
         )  # fmt: skip
+
+
+_WRITTEN: dict[str, frozenset[str]] = {}
+
+
+def _written(program: Program) -> frozenset[str]:
+    """The rules whose sentences were written by people, found once a program."""
+    known = _WRITTEN.get(program.digest)
+    if known is None:
+        if len(_WRITTEN) >= _MOST_KEPT:
+            _WRITTEN.clear()
+        found = frozenset(rule.name for rule in program.rules if rule.message is not None)
+        known = _WRITTEN[program.digest] = found
+    return known
 
 
 def _is_failure(reason: Reason) -> bool:

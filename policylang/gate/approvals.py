@@ -20,7 +20,7 @@ from policylang.bundle.case import Case
 from policylang.decide.decision import Requirement
 from policylang.decide.heads import wanted
 from policylang.decide.json import canonical, facts_to_json, plain
-from policylang.decide.secrets import secrets_of
+from policylang.decide.secrets import erasable_of, secrets_of
 from policylang.decide.wording import SECRET_WORD, said
 from policylang.diagnostics import Diagnostic
 from policylang.explain.text import render
@@ -259,10 +259,13 @@ def _stricter(one: Needed | None, other: Needed) -> Needed:
 def shown_of(case: Case) -> dict[str, Any]:
     """What an approver has to see of a call: its arguments, the reasons, the bounds, and the proof.
 
-    Values of fields that are declared secret are masked.
+    Values of fields that are declared secret are masked. `personal` says that values of fields declared personal may be
+    among them: all of it is dropped from the state once the approval is settled, and stays in the trace, where it is sealed.
     """
     decision = case.decision
+    personal = {"personal": True} if erasable_of(case.program).places else {}
     return {
+        **personal,
         "arguments": arguments_of(case),
         "reasons": [
             {"rule": reason.rule, "message": reason.message} for reason in decision.reasons

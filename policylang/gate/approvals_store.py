@@ -37,6 +37,14 @@ _COLUMNS: Final = (
     "id, status, action, agent, subject, decision, call, facts, program, requested, expires,"
     " used_by, needs, shown"
 )
+FORGOTTEN: Final[Mapping[str, Any]] = {
+    "forgotten": True,
+    "arguments": {},
+    "reasons": [],
+    "proof": "",
+}
+"""What is left of what was shown, where that may have been personal."""
+
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -143,6 +151,7 @@ def insert(tx: Transaction, approval: Approval) -> None:
             json.dumps(approval.shown, ensure_ascii=False),
         ),
     )
+    forget(tx, approval.requested_at)
     tx.event(EVENT, {"event": "requested", **_told(approval), **_asked(approval)})
 
 
@@ -183,6 +192,8 @@ def settle(
     changed = replace(
         approval, status=status, expires_at=expires or approval.expires_at, used_by=used_by
     )
+    if not status.is_open:
+        forget(tx, now, approval.id)
     tx.change(
         "UPDATE approvals SET status = ?, settled = ?, expires = ?, used_by = ? WHERE id = ?",
         (status.value, micros(now), micros(changed.expires_at), used_by, approval.id),
@@ -190,6 +201,18 @@ def settle(
     by = {"used_by": used_by} if used_by else {}
     tx.event(EVENT, {"event": status.value, **_told(approval), **by})
     return changed
+
+
+def forget(tx: Transaction, now: dt.datetime, id_: str = "") -> None:
+    """Drop what was shown of a settled approval, and of those that have expired, where it may be personal.
+
+    The decision that asked holds all of it, sealed with the keys of its subjects; here it would outlive their erasure.
+    """
+    tx.change(
+        """UPDATE approvals SET shown = ? WHERE json_extract(shown, '$.personal')
+            AND (id = ? OR (status IN ('pending', 'granted') AND expires <= ?))""",
+        (json.dumps(FORGOTTEN), id_, micros(now)),
+    )
 
 
 def ask_again(

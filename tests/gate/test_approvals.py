@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
+from policylang import loads
 from policylang.gate.answer_text import for_model
 from policylang.gate.approvals import ApprovalStatus
 from policylang.gate.approving import ApprovalSettings
+from policylang.gate.gate import Gate
+from policylang.gate.verdict import Refused
 from policylang.trace.reading import Filter
 from tests.gate.refunds import BOARD, BOT, MANAGER, NOW, REFUNDS, Desk
 
@@ -199,6 +203,22 @@ def test_an_approver_sees_what_will_run(desk: Desk) -> None:
     assert "1234" not in json.dumps(shown)
 
 
+def test_the_json_form_is_the_documented_one(tmp_path: Path) -> None:
+    """Pending, granted by several, used and forgotten approvals are valid by the schema."""
+    schema = Path(__file__).parents[2] / "docs" / "reference" / "schemas" / "approval.schema.json"
+    validator = jsonschema.Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
+    text = REFUNDS.replace("customer_id: String,", "customer_id: String personal,")
+    for policy in (REFUNDS, text):
+        desk = Desk(tmp_path / f"{len(policy)}.duckdb", policy)
+        ticket = desk.call("6000.00").ticket
+        for person, facts in (("maria", MANAGER), ("bo", BOARD), ("kim", BOARD)):
+            validator.validate(desk.approvals.get(ticket).to_json())  # type: ignore[union-attr]
+            assert desk.approvals.grant(ticket, by=person, facts=facts, note="seen").accepted
+        assert desk.call("6000.00", ticket).allowed
+        validator.validate(desk.approvals.get(ticket).to_json())  # type: ignore[union-attr]
+        desk.close()
+
+
 def test_every_change_is_in_the_chain(desk: Desk) -> None:
     """What was asked, who answered under which decision, and what used it are records of one ticket."""
     ticket = granted(desk)
@@ -263,6 +283,55 @@ async def test_a_coroutine_waits_without_holding_up_the_loop(desk: Desk) -> None
     found = await waiting
     assert found is not None
     assert found.status is ApprovalStatus.GRANTED
+
+
+def test_what_is_personal_is_not_kept_past_the_question(tmp_path: Path) -> None:
+    """Where personal values may have been shown, the state forgets them when the approval is used or has expired."""
+    text = REFUNDS.replace("customer_id: String,", "customer_id: String personal,")
+    desk = Desk(tmp_path / "traces.duckdb", text)
+    used, expired = granted(desk), desk.call("490.00").ticket
+    assert desk.approvals.get(expired).shown["arguments"]["customer_id"] == "c1"  # type: ignore[union-attr]
+    assert desk.call("480.00", used).allowed
+    desk.now += dt.timedelta(days=2)
+    desk.call("500.00")
+    for ticket in (used, expired):
+        approval = desk.approvals.get(ticket)
+        assert approval is not None
+        assert approval.shown["forgotten"]
+        assert "c1" not in json.dumps(approval.to_json())
+    desk.close()
+
+
+def test_field_failures_2_and_3_hold_through_a_gate(tmp_path: Path) -> None:
+    """With a gate before the tool: what a person refused, and what was approved with other arguments, does not run."""
+    ran: list[Any] = []
+    facts = {"customer": {"id": "c1"}}
+
+    def call(gate: Gate, amount: str, ticket: str | None = None) -> str:
+        args = {"customer_id": "c1", "amount": amount}
+        try:
+            gate.call(
+                "refund",
+                args,
+                lambda decided: ran.append(decided["amount"]),
+                agent=BOT,
+                facts=facts,
+                approval=ticket,
+            )
+        except Refused as refused:
+            return f"{refused.answer.grounds[0].kind} {refused.answer.ticket}"
+        return "ran"
+
+    store = tmp_path / "traces.duckdb"
+    with Gate.open(loads(REFUNDS.replace("= 200.00", "= 5.00")), store=store) as gate:
+        nine, refused = (call(gate, amount).split()[1] for amount in ("9", "900.00"))
+        assert gate.approvals.grant(nine, by="maria", facts=MANAGER).accepted
+        assert gate.approvals.refuse(refused, by="maria", facts=MANAGER).accepted
+        assert call(gate, "99999", nine).startswith("approval_of_another")
+    with Gate.open(loads(REFUNDS.replace("= 200.00", "= 1_000.00")), store=store) as gate:
+        assert call(gate, "900.00", refused).startswith("approval_refused")
+        assert call(gate, "900.00").startswith("approval_refused")
+    assert ran == []
 
 
 def _granting(path: str, ticket: str, person: str, start: Any, answers: Any) -> None:
