@@ -116,6 +116,7 @@ BASE_VIEWS: Final = {
             (SELECT decision, relation, CAST(json_extract(rows, '$."' || relation || '"') AS JSON[]) AS items FROM
                 (SELECT id AS decision, facts AS rows, unnest(json_keys(facts)) AS relation
                  FROM {s}.records WHERE kind = 'decision')))""",
+    "given": "SELECT id AS decision, facts FROM {s}.records WHERE kind = 'decision'",
     "reasons": """
         SELECT decision, position, item.kind AS kind, item.rule AS rule, item.message AS message,
             coalesce(item.internal, false) AS internal

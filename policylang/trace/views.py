@@ -136,8 +136,16 @@ def create_fact_views(database: duckdb.DuckDBPyConnection) -> None:
         database.execute(
             f"""CREATE OR REPLACE VIEW facts.{quoted(name)} AS
                 SELECT decision, row, source{", " + columns if columns else ""}
-                FROM base.fact_rows WHERE relation = {literal(relation)}"""
+                FROM ({_rows_of(relation)})"""
         )
+
+
+def _rows_of(relation: str) -> str:
+    """The rows of one relation, as `base.fact_rows` has them of all: only its own part of the facts is read."""
+    path = literal(f'$."{relation}"')
+    return f"""SELECT decision, row, coalesce(item->>'$.source', 'system') AS source, item->'$.values' AS cells
+        FROM (SELECT decision, unnest(items) AS item, generate_subscripts(items, 1) - 1 AS row FROM
+            (SELECT decision, CAST(json_extract(facts, {path}) AS JSON[]) AS items FROM base.given))"""
 
 
 def _bare(relation: str) -> str:

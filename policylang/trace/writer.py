@@ -24,6 +24,9 @@ from policylang.trace.segments import OPEN, frame, seal, sync_folder
 SEGMENT_BYTES: Final = 16 << 20
 """The size at which a segment is sealed and the next one begun."""
 
+SEGMENT_SECONDS: Final = 3600.0
+"""The age at which the next record begins another segment, so that what a slow writer records can be folded and dropped."""
+
 LOSS_WINDOW: Final = 0.25
 """Seconds after which a buffered record is synced, at the latest."""
 
@@ -57,6 +60,7 @@ class _Segment:
     number: int
     path: Path
     size: int = 0
+    begun: float = field(default_factory=time.monotonic)
 
 
 class SegmentWriter:
@@ -196,7 +200,7 @@ class SegmentWriter:
 
     def _append(self, content: bytes) -> None:
         segment = self._segment
-        if segment is None or segment.size >= self._most_bytes:
+        if segment is None or self._is_full(segment):
             self._seal()
             segment = self._segment = self._opened()
         view = memoryview(content)
@@ -208,6 +212,10 @@ class SegmentWriter:
             self._unsynced = True
             self._sync_later()
         segment.size += len(content)
+
+    def _is_full(self, segment: _Segment) -> bool:
+        is_old = time.monotonic() - segment.begun >= SEGMENT_SECONDS
+        return segment.size >= self._most_bytes or is_old
 
     def _opened(self) -> _Segment:
         self._segments += 1

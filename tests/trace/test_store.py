@@ -318,6 +318,7 @@ def test_an_older_store_is_brought_forward(path: Path) -> None:
         with duckdb.connect(str(path)) as client:
             for name in BASE_VIEWS:
                 client.execute(f"DROP VIEW base.{name}")
+            for name in ("decisions", "fact_rows", "modules"):
                 client.execute(f"CREATE TABLE base.{name} (id VARCHAR)")
             client.execute(FORM_1)
         with pytest.raises(TraceUnavailableError, match="form 1"):

@@ -217,3 +217,15 @@ def test_nothing_acknowledged_is_lost_when_writers_are_killed(
     assert len(set(identities)) == len(identities)
     assert acknowledged <= set(identities)
     assert acknowledged
+
+
+def test_an_old_segment_is_sealed_by_the_next_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a writer recorded long ago can be folded while it lives: its next record begins another segment."""
+    with SegmentWriter(tmp_path) as writer:
+        writer.write("decision", {"n": 1})
+        monkeypatch.setattr("policylang.trace.writer.SEGMENT_SECONDS", 0.0)
+        writer.write("decision", {"n": 2})
+        assert [path.suffix for path in segment_paths(tmp_path)] == [SEALED, OPEN]
+    assert_chained(all_records(tmp_path))
