@@ -261,9 +261,9 @@ def make_bundle(
     if program is None:
         raise InternalError("a bundle is made of a program that has errors")
     folders = {
-        module.header.name.text: folder_of(module.span.source)
-        for module in result.modules
-        if module.header is not None
+        module.name: folder_of(module.source)
+        for module in program.modules
+        if module.source is not None
     }
     held = _held(program, given, folders)
     return Bundle(

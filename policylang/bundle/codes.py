@@ -40,9 +40,7 @@ UNKNOWN_PLAN = declare(
 UNREADABLE_SETTINGS = declare(
     "PL0026", "settings that cannot be read", "`{name}` cannot be read: {problem}"
 )
-WRONG_SETTINGS = declare(
-    "PL0027", "wrong settings", "`{name}`, {place}: {problem}", hint="{known}"
-)
+WRONG_SETTINGS = declare("PL0027", "wrong settings", "`{name}`, {place}: {problem}", hint="{known}")
 
 NOT_AN_ATOM = declare(
     "PL0030",

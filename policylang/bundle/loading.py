@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from os import PathLike
 from typing import Final
 
 from policylang.bundle.bundle import Bundle, make_bundle
+from policylang.bundle.cache import Kept, ProgramCache, digest_of
 from policylang.bundle.evaluators import EvaluatorName
 from policylang.bundle.reference import Given
 from policylang.bundle.sources import Location, read_modules
@@ -79,6 +81,7 @@ def load(
     clock: Clock = utc_now,
     verify: float = 0.0,
     on_incident: OnIncident | None = None,
+    cache: str | PathLike[str] | None = None,
 ) -> Bundle:
     """Load a bundle from files, folders or resources of a package.
 
@@ -89,6 +92,8 @@ def load(
     `verify` is the share of decisions of the compiled plan, from 0 to 1, that clingo evaluates again in a thread of
     its own: where it answers otherwise, that is one of `Bundle.verifier.incidents` and `on_incident` is called with it. The
     answer stays as it was. Decisions made by other processes (`jobs`) are not sampled.
+    `cache` is a folder for checked programs, which belongs to this user alone: modules that did not change are not parsed and
+    checked again. What is in it and cannot be used is passed over.
 
     Raises `PolicyInvalid` with every diagnostic where a module or the data has errors.
 
@@ -97,7 +102,11 @@ def load(
     >>> [(module.name, module.version) for module in bundle.program.modules]
     [('refunds', '1.0.0')]
     """
-    checked = check_bundle(*locations, params=params)
+    sources = list(read_modules(*locations))
+    if cache is None:
+        checked = check_sources(sources, params=params)
+    else:
+        checked = _checked_before(ProgramCache(cache), sources, params)
     return _ready(checked, reference, evaluator, limits, clock, Verify(verify, on_incident))
 
 
@@ -126,6 +135,26 @@ def loads(
     sources = [Source(_numbered(name, i, texts), text) for i, text in enumerate(texts, start=1)]
     checked = check_sources(sources, params=params)
     return _ready(checked, reference, evaluator, limits, clock, Verify(verify, on_incident))
+
+
+def _checked_before(
+    cache: ProgramCache,
+    sources: Sequence[Source | Diagnostic],
+    params: Mapping[str, object] | None,
+) -> Checked:
+    """What checking the sources gives, from the cache where it is there; kept there where it has no errors."""
+    texts = [source for source in sources if isinstance(source, Source)]
+    digest = digest_of(texts, params) if len(texts) == len(sources) else None
+    kept = None if digest is None else cache.read(digest)
+    if kept is not None:
+        result = CheckResult(kept.program, kept.diagnostics, (), kept.scenarios)
+        return Checked(result, kept.diagnostics, kept.files)
+    checked = check_sources(sources, params=params)
+    program = checked.result.program
+    if digest is not None and program is not None and not checked.has_errors:
+        scenarios = checked.result.scenarios
+        cache.write(digest, Kept(program, checked.diagnostics, scenarios, checked.files))
+    return checked
 
 
 def _numbered(name: str, number: int, texts: Sequence[str]) -> str:
