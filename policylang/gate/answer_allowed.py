@@ -25,6 +25,7 @@ from policylang.decide.wording import written
 from policylang.evaluate.calculate import value_of
 from policylang.evaluate.exact import CalculationFailure
 from policylang.evaluate.firings import Evaluator, Limits
+from policylang.evaluate.plan import refusal
 from policylang.facts.factset import FactSet, Row
 from policylang.facts.schema import Relation, RelationKind
 from policylang.facts.types import DATE, DATETIME, DURATION, INT, DecimalType, Domain, Type
@@ -34,6 +35,9 @@ from policylang.gate.answer_thresholds import NotFoundError, Place, Threshold, t
 
 MOST_POINTS: Final = 96
 """Times that a call is decided again for one answer."""
+
+MOST_ROWS: Final = 5_000
+"""Rows of facts with which a call is decided again: more take too long for what an answer tells beside a refusal."""
 
 _SECONDS: Final = Limits(seconds=1.0)
 _NOW: Final = "now"
@@ -48,7 +52,7 @@ def instead_of(case: Case) -> tuple[Instead, ...]:
     Empty where there are none, and where it cannot be proved.
     """
     facts = case.facts
-    if facts is None or case.decision.failure is not None:
+    if facts is None or not _can_be_decided_again(case):
         return ()
     wanted = [Outcome.ALLOW]
     if case.decision.outcome is Outcome.DENY:
@@ -67,7 +71,7 @@ def instead_of(case: Case) -> tuple[Instead, ...]:
 def later(case: Case) -> dt.datetime | None:
     """The first moment at which a denied call is no longer denied if nothing but time goes by; None where unknown."""
     facts = case.facts
-    if facts is None or case.decision.failure is not None or facts.of("approval"):
+    if facts is None or not _can_be_decided_again(case) or facts.of("approval"):
         return None
     points = _points(case, frozenset({(_NOW, 0)}), Domain(DATETIME, low=facts.now), facts.now)
     if not points or len(points) > MOST_POINTS:
@@ -77,6 +81,14 @@ def later(case: Case) -> dt.datetime | None:
         if decision.outcome is not Outcome.DENY:
             return moment.now
     return None
+
+
+def _can_be_decided_again(case: Case) -> bool:
+    """Whether a call can be decided again and again: by the compiled plan, with not too many rows."""
+    assert case.facts is not None
+    if case.decision.failure is not None or refusal(case.program) is not None:
+        return False
+    return sum(len(case.facts.of(name)) for name in case.facts.rows) <= MOST_ROWS
 
 
 def _at(facts: FactSet, now: dt.datetime) -> FactSet:
@@ -297,7 +309,7 @@ class _Kept:
         with self._lock:
             known = self._made.get(key)
             if known is None:
-                evaluator = choose(case.program, case.reference, "auto")
+                evaluator = choose(case.program, case.reference, "plan")
                 known = self._made[key] = evaluator, Authorizer(case.program, case.reference)
                 while len(self._made) > self._most:
                     self._made.popitem(last=False)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from policylang.bundle.case import Case
 from policylang.decide.decision import Outcome
+from policylang.decide.heads import APPROVALS
 from policylang.diagnostics import Diagnostic
 from policylang.facts.border import utc_now
 from policylang.facts.forms import write_datetime
@@ -93,7 +94,7 @@ class Approvals:
         if found is None or not found.status.is_open:
             return []
         return [
-            {"by": vote.role, "id": f"{found.id}/{vote.person}", "time": write_datetime(vote.at)}
+            {"by": vote.role, "id": _identity(found, vote), "time": write_datetime(vote.at)}
             for vote in found.votes
             if vote.granted
         ]
@@ -239,7 +240,7 @@ class Approvals:
             if found is None:
                 found = self._new(case, decision_id, binding, agent, subject, needs, now)
                 stored.insert(tx, found)
-            elif found.status is ApprovalStatus.GRANTED and ticket == found.id:
+            elif found.status is ApprovalStatus.GRANTED and _knew(case, found):
                 # It was decided with all votes, and the rules ask for something else besides.
                 found = stored.ask_again(tx, found, needs, now)
         if is_new:
@@ -433,6 +434,24 @@ class Approvals:
         with self._changed:
             self._changed.notify_all()
         notify(self._settings.notices, approval)
+
+
+def _identity(approval: Approval, vote: Vote) -> str:
+    """What a vote is called among the approvals of a request: people are told apart by it."""
+    return f"{approval.id}/{vote.person}"
+
+
+def _knew(case: Case, approval: Approval) -> bool:
+    """Whether a call was decided with every vote of an approval; one may have come in just now."""
+    assert case.facts is not None
+    relation = case.program.schema.relations[APPROVALS]
+    position = relation.position("id")
+    known = {row.values[position] for row in case.facts.of(APPROVALS)}
+    return all(
+        _identity(approval, vote) in known and vote.at <= case.facts.now
+        for vote in approval.votes
+        if vote.granted
+    )
 
 
 def _usable_until(approval: Approval, latest: dt.datetime) -> dt.datetime:

@@ -231,6 +231,21 @@ def test_every_change_is_in_the_chain(desk: Desk) -> None:
     assert events[3]["used_by"] == used_by
 
 
+def test_a_vote_that_comes_while_a_call_is_decided_is_not_lost(desk: Desk) -> None:
+    """A call that was decided before the vote waits on; the vote stays, and the next call runs with it."""
+    ticket = desk.call("480.00").ticket
+    before = desk.case("480.00", ticket)
+    desk.now += dt.timedelta(minutes=1)
+    desk.approvals.grant(ticket, by="maria", facts=MANAGER)
+    desk.now -= dt.timedelta(minutes=1)
+    early = desk.case("480.00", ticket)
+    for case in (before, early):
+        answer = desk.approvals.answer(case, "d", agent="bot-7", ticket=ticket)
+        assert (answer.outcome.value, answer.ticket) == ("needs_approval", ticket)
+    desk.now += dt.timedelta(minutes=2)
+    assert desk.call("480.00", ticket).allowed
+
+
 def test_what_a_policy_asks_for_besides_is_asked_on_the_same_ticket(tmp_path: Path) -> None:
     """Where rules ask for more once a vote is there, the approval goes on waiting for that."""
     text = REFUNDS + (
