@@ -38,3 +38,6 @@ def _plan(program: Program) -> Iterator[str]:
     plans = PlanEvaluator(program)
     for action in program.actions:
         yield f"### {action}\n\n{plans.code(action)}\n"
+        usual = plans.usual_code(action)
+        if usual is not None:
+            yield f"### {action}, requests of the usual form\n\n{usual}\n"

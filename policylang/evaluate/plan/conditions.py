@@ -59,6 +59,9 @@ def _condition_of(
             atom = tree.pair(coder.argument(a, place) for a in literal.arguments)
             seen = tree.name(coder.slot(SlotKind.SEEN, literal.name))
             return [tree.compare(atom, ast.In(), seen)], {}
+        case Match():
+            found = coder.looked_up(literal, place)
+            return None if found is None else ([found], {})
         case _:
             return None
 

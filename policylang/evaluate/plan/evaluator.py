@@ -42,7 +42,8 @@ from policylang.evaluate.plan.world import (
     indexed,
     started,
 )
-from policylang.facts.factset import FactSet, Row, Shape
+from policylang.facts.factset import FactSet, Part, Row, Shape
+from policylang.facts.schema import Cardinality, RelationKind, Source
 from policylang.semantics.program import Derive, Program
 from policylang.semantics.slicing import Slice, slice_for
 
@@ -131,9 +132,23 @@ class PlanEvaluator:
     def code(self, action: str) -> str:
         """The code for decisions about an action, as Python text that a person can read.
 
-        This is the code for requests of any form. See `policylang.evaluate.plan.straight` for the usual ones.
+        This is the code for requests of any form; `usual_code` is that for the usual ones.
         """
         return self._plan(action, frozenset(), Limits()).compiled.text()
+
+    def usual_code(self, action: str) -> str | None:
+        """The code for requests whose facts come as usual; None where the rules of the action need more."""
+        schema = self._program.schema
+        single = [
+            relation.name
+            for name in slice_for(self._program, action).relations
+            if (relation := schema.relations[name]).kind is RelationKind.FACT
+            and relation.cardinality is not Cardinality.MANY
+        ]
+        given = [Part("now", Source.SYSTEM), Part(action, Source.MODEL)]
+        given += [Part(name, Source.SYSTEM) for name in sorted(single)]
+        quick = self._quick(Shape(action, tuple(given)), Limits())
+        return None if quick is None else quick.straight.text()
 
     def evaluate(self, facts: FactSet, limits: Limits) -> Evaluation:
         """The firings for one request."""

@@ -438,6 +438,11 @@ class Coder:
         )
         return tree.call(name, tree.name("w"), *map(tree.name, parameters))
 
+    def looked_up(self, literal: Match, place: Place) -> ast.expr | None:
+        """Code for whether a match has a row, where that takes one look; else None: rows are counted as steps."""
+        del literal, place
+        return None
+
     def inside(self, place: Place) -> Coder:
         """The coder of a function that is called at a place: again and again where that is in a loop."""
         repeated = self._repeated or place.loops > 0

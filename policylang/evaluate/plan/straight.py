@@ -71,6 +71,10 @@ class Straight:
     rules: tuple[Numbered, ...]
     patterns: dict[Any, Pattern] = field(default_factory=dict)
 
+    def text(self) -> str:
+        """The code as Python text."""
+        return ast.unparse(self.module)
+
     def pattern(self, key: Any) -> Pattern:
         """The rules that a key stands for."""
         if len(self.patterns) >= _MOST_PATTERNS:
@@ -146,9 +150,30 @@ class _Coder(Coder):
             return super()._match(position, literal, place, then)
         if not known or not self.layout.is_ready(literal.name) or literal.source is not None:
             raise NotStraightError(literal.name)
-        return self._looked_up(literal, known, place, then)
+        found = self.looked_up(literal, place)
+        if found is not None:
+            return [
+                tree.when(found, then(self._matching(position, literal.name, tree.NONE, place)))
+            ]
+        return self._the_only_row(literal, known, place, then)
 
-    def _looked_up(
+    def looked_up(self, literal: Match, place: Place) -> ast.expr | None:
+        known = self.known(literal, place)
+        rest = [p for p in range(len(literal.arguments)) if p not in known]
+        if not known or not self.layout.is_ready(literal.name) or literal.source is not None:
+            return None
+        if any(self._asks(literal, p) for p in rest):
+            return None
+        index = self.functions.constants.named(
+            self._known.index(literal.name, tuple(known)), "index"
+        )
+        return tree.compare(self._key(literal, known, place), ast.In(), index)
+
+    def _key(self, literal: Match, known: Sequence[int], place: Place) -> ast.expr:
+        keys = [self.argument(literal.arguments[p], place) for p in known]
+        return keys[0] if len(keys) == 1 else tree.pair(keys)
+
+    def _the_only_row(
         self,
         literal: Match,
         known: Sequence[int],
@@ -159,8 +184,7 @@ class _Coder(Coder):
         index = self._known.index(literal.name, tuple(known))
         if any(len(rows) > 1 for rows in index.values()):
             raise NotStraightError(literal.name)
-        keys = [self.argument(literal.arguments[p], place) for p in known]
-        key = keys[0] if len(keys) == 1 else tree.pair(keys)
+        key = self._key(literal, known, place)
         found, values = self.functions.fresh("found"), self.functions.fresh("row")
         get = tree.method(self.functions.constants.named(index, "index"), "get", key)
         row = tree.item(tree.name(found), 0)
