@@ -197,7 +197,7 @@ class DecisionPoint:
         now, started = self._clock(), time.perf_counter()
         request, problem = fetch(asked, self._decider.program, now)
         whole, calls = self._whole(request, asked, now)
-        decided = problem or self._decider.decide(whole)
+        decided = problem or self._fetching.told(asked, self._decider.decide(whole))
         ready = self._ready(asked, decided)
         if ready is not None:
             return self._decided(replace(asked, approval=ready), lambda *_: (request, problem))

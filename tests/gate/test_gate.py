@@ -316,6 +316,19 @@ def test_sources_are_asked_for_what_the_action_reads_and_lacks(tmp_path: Path) -
     shop.close()
 
 
+def test_arguments_that_are_not_valid_are_told_without_facts_that_have_a_source(
+    tmp_path: Path,
+) -> None:
+    """Who corrects an amount is not asked for a customer that the gate looks up itself."""
+    sources = {"customer": Lookup({}.get, ("args", "customer_id"))}
+    shop = Shop(tmp_path / "t.duckdb", sources=sources)
+    verdict = shop.gate.decide("refund", {"customer_id": "c1", "amount": "ten"}, agent="a")
+    assert [problem.path for problem in verdict.answer.problems] == ["refund.amount"]
+    assert verdict.answer.needs == ()
+    assert shop.gate.decide("refund", {"customer_id": "c1", "amount": 1}, agent="a").answer.needs
+    shop.close()
+
+
 @pytest.mark.parametrize(
     ("make", "code"),
     [
