@@ -165,6 +165,26 @@ class Fetching:
         fetcher = self._fetcher.beside(sought.sources)
         return _completed(await fetcher.afetch(sought.request, sought.sources), request, program)
 
+    def told(self, asked: Asked, decided: Decided) -> Decided:
+        """A refusal of arguments without the facts that would have been fetched for valid ones: nobody has to give those."""
+        case = decided.case
+        found = case.decision.rejection
+        if found is None or found.kind is not RejectionKind.INVALID_FACTS or not found.needs:
+            return decided
+        functions = [name for name, given in asked.facts.items() if callable(given)]
+        sourced = {
+            qualified(case.program, name, RelationKind.FACT)
+            for name in (*self._sources, *functions)
+        }
+        bare = {_bare(case.program, name) for name in sourced if name is not None}
+        kept = replace(
+            found,
+            problems=tuple(p for p in found.problems if p.path not in bare),
+            needs=tuple(need for need in found.needs if need.name not in sourced),
+        )
+        refused = Case(case.program, refuse(case.program, kept), None, case.reference)
+        return replace(decided, case=refused)
+
     def _sought(self, asked: Asked, program: Program, request: Mapping[str, Any]) -> _Sought | None:
         """What is to be fetched; None where nothing is, or where the border will refuse the arguments."""
         functions = {n: _Function(f) for n, f in asked.facts.items() if callable(f)}
