@@ -46,6 +46,9 @@ def test_an_aggregate_over_what_recursion_carries_is_refused(clause: str) -> Non
         "define c(Y) if c(X) and g(a: X, b: Y) and count(e(a: Z) and Z <= X) > 1",
         "define c(Y) if c(X) and g(a: X, b: Y) and not (e(a: Z) and Z > X + 3)",
         "define c(Y) if c(X) and Y == count(e(a: _))",
+        "define c(Y) if Y == count(e(a: _))\ndefine c(Y) if c(Y) and not (g(a: _, b: _) and Y > 3)",
+        "define c(Y) if g(a: X, b: _) and Y == count(e(a: Z) and Z > X)\n"
+        "define c(Y) if c(X) and g(a: X, b: Y) and not (e(a: Y) and Y > 1)",
         "define c(Y) if c(Y) and Y == count(e(a: Z) and Z < Y)",
     ],
 )

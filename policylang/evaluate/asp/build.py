@@ -152,7 +152,10 @@ def _names_in(term: AspTerm) -> Iterator[str]:
 
 @dataclass(slots=True)
 class Scope:
-    """One rule of the policy in the making: its variables' names, and where its pieces belong."""
+    """One rule of the policy in the making: its variables' names, and where its pieces belong.
+
+    `is_over`: it becomes a rule for more than a recursive definition.
+    """
 
     build: Build
     rule: Rule
@@ -161,6 +164,7 @@ class Scope:
     names: Names = field(default_factory=Names)
     variables: dict[str, Name] = field(default_factory=dict)
     nested: dict[Hashable, object] = field(default_factory=dict)
+    is_over: bool = False
 
     def __post_init__(self) -> None:
         self.names.variable(REQUEST.name)

@@ -6,6 +6,9 @@ where a clause of it fires. Where an operation of a rule can fail, `fails` holds
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from policylang.errors import InternalError
 from policylang.evaluate.asp.build import Access, Build, Scope
 from policylang.evaluate.asp.constants import MISSING_TERM
 from policylang.evaluate.asp.flat import FlatLiteral, binds, flats, reads
@@ -14,7 +17,16 @@ from policylang.evaluate.asp.steps import around, failing, holding, patterns
 from policylang.evaluate.asp.terms import AspAtom, AspProgram, AspTerm, Number, Reported
 from policylang.facts.schema import Source
 from policylang.facts.values import Missing, Value
-from policylang.semantics.program import Aggregate, Derive, Not, Program, Rule, Variable
+from policylang.semantics.program import (
+    Aggregate,
+    Derive,
+    Match,
+    Not,
+    Program,
+    Rule,
+    Term,
+    Variable,
+)
 from policylang.semantics.slicing import Slice
 
 NO_ACCESS = Access()
@@ -131,8 +143,9 @@ def _lower_over(build: Build) -> None:
 def _lower_over_rule(build: Build, rule: Rule, head: Derive) -> None:
     scope = _scope(build, rule)
     scope.comment = f"more than {scope.comment}"
+    scope.is_over = True
     for flat in flats(rule.body):
-        monotone = _monotone(flat)
+        monotone = _monotone(scope, flat)
         for pattern in patterns(scope, monotone, write):
             if not pattern.failed:
                 terms = [_known(scope, term, pattern.bound) for term in head.arguments]
@@ -140,20 +153,34 @@ def _lower_over_rule(build: Build, rule: Rule, head: Derive) -> None:
                 scope.add(scope.atom(predicate, terms), around(pattern, tests=True))
 
 
-def _known(scope: Scope, term: object, bound: frozenset[str]) -> AspTerm:
+def _known(scope: Scope, term: Term, bound: frozenset[str]) -> AspTerm:
     if isinstance(term, Variable) and term.name not in bound:
-        return MISSING_TERM
-    return scope.term(term)  # type: ignore[arg-type]
+        raise InternalError(f"a recursion through the result of an aggregate in {scope.rule.name}")
+    return scope.term(term)
 
 
-def _monotone(flat: tuple[FlatLiteral, ...]) -> tuple[FlatLiteral, ...]:
-    """The literals of a body that are no negation or aggregate, and have values without those."""
+def _monotone(scope: Scope, flat: tuple[FlatLiteral, ...]) -> tuple[FlatLiteral, ...]:
+    """The literals of a body that more of the recursion cannot make false, and that have values without the others.
+
+    That is no negation, and of the aggregates those that read nothing of the recursion: what they bind may be in the head.
+    """
     bindable = {name for literal in flat for name in binds(literal)}
-    kept: list[FlatLiteral] = []
     bound: set[str] = set()
-    waiting = [x for x in flat if not isinstance(x, Not | Aggregate)]
+    positive = [x for x in flat if not isinstance(x, Not)]
+    steady = [x for x in positive if not (isinstance(x, Match) and scope.is_recursive(x))]
+    kept = _with_values(steady, bindable, bound)
+    others = [x for x in positive if not isinstance(x, Aggregate) and all(x is not k for k in kept)]
+    return (*kept, *_with_values(others, bindable, bound))
+
+
+def _with_values(
+    literals: Sequence[FlatLiteral], bindable: set[str], bound: set[str]
+) -> list[FlatLiteral]:
+    """Those of the literals whose variables have values, with what they bind added to `bound`."""
+    kept: list[FlatLiteral] = []
+    waiting = list(literals)
     while ready := [x for x in waiting if reads(x) & bindable <= bound]:
         kept.extend(ready)
         bound.update(name for literal in ready for name in binds(literal))
-        waiting = [x for x in waiting if x not in ready]
-    return tuple(kept)
+        waiting = [x for x in waiting if all(x is not r for r in ready)]
+    return kept

@@ -129,6 +129,9 @@ def _rank(
     that can fail waits for other literals that may bind what it reads.
     """
     match literal:
+        case Match() if scope.is_over and scope.is_recursive(literal):
+            # SOLVER: what asks for an aggregate must not wait for more of the recursion that reads its value.
+            return 9
         case Match():
             if literal.name not in scope.build.access.indexed:
                 return 0
