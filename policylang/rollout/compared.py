@@ -12,9 +12,13 @@ from typing import Any, Final, Self
 
 from policylang.decide.decision import Decision, Outcome
 from policylang.decide.json import decision_to_json
+from policylang.evaluate.firings import Failure
 
 COMPARISON: Final = "comparison"
 """The kind of the records."""
+
+PERSONAL: Final = ("live_reasons", "live_told", "candidate_reasons", "candidate_told")
+"""The members of a record that may hold personal values: they are sealed as the decision is."""
 
 TOLD: Final = ("violated", "requires", "obligations", "values")
 """What of a decision callers act on besides its outcome."""
@@ -46,8 +50,9 @@ class Role(enum.Enum):
 class Judged:
     """What one program said: its outcome, the rules behind it, and what callers act on besides (`told`, as JSON).
 
-    `reasons` are the messages. `error` says why there is no answer, or what failed in it; a program that could not
-    be composed has no outcome (an empty text).
+    `reasons` are the messages. `error` says why there is no answer, or what failed in it, without values of the
+    request; a program that could not be composed has no outcome (an empty text). Of a record that is sealed, `reasons` and
+    `told` are placeholders, which are equal where the values are.
     """
 
     program: str
@@ -72,34 +77,37 @@ class Judged:
             reasons=tuple(reason.message for reason in decision.reasons),
             told={name: form[name] for name in TOLD if name in form},
             microseconds=microseconds,
-            error="" if failure is None else f"{failure.code}: {failure.message}",
+            error="" if failure is None else failed(failure),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The form of records; what is absent is left out."""
+        """The form of records without what may be personal; what is absent is left out."""
         form = {
             "program": self.program,
             "outcome": self.outcome,
             "determining": list(self.determining),
-            "reasons": list(self.reasons),
-            "told": dict(self.told),
             "microseconds": self.microseconds,
             "error": self.error,
         }
-        return {name: value for name, value in form.items() if value not in (None, "", [], {})}
+        return {name: value for name, value in form.items() if value not in (None, "", [])}
 
     @classmethod
-    def from_json(cls, form: Mapping[str, Any]) -> Self:
-        """What a record says."""
+    def from_json(cls, form: Mapping[str, Any], reasons: Any, told: Any) -> Self:
+        """What a record says; `reasons` and `told` are a list and an object, or placeholders where they are sealed."""
         return cls(
             program=form.get("program", ""),
             outcome=form.get("outcome", ""),
             determining=tuple(form.get("determining", ())),
-            reasons=tuple(form.get("reasons", ())),
-            told=form.get("told", {}),
+            reasons=(reasons,) if isinstance(reasons, str) else tuple(reasons),
+            told={"": told} if isinstance(told, str) else told,
             microseconds=form.get("microseconds"),
             error=form.get("error", ""),
         )
+
+
+def failed(failure: Failure) -> str:
+    """What is told of an evaluation that failed: its code and the rule. Its message may hold values of the request."""
+    return f"{failure.code} in the rule {failure.rule}" if failure.rule else failure.code
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +161,9 @@ class Comparison:
         """The body of a `comparison` record. `direction` is in it for queries."""
         bucket = {} if self.bucket is None else {"bucket": self.bucket}
         agent = {"agent": self.agent} if self.agent else {}
+        sides = (("live", self.live), ("candidate", self.candidate))
+        reasons = {f"{side}_reasons": list(j.reasons) for side, j in sides if j.reasons}
+        told = {f"{side}_told": dict(judged.told) for side, judged in sides if judged.told}
         return {
             "decision": self.decision,
             "action": self.action,
@@ -167,6 +178,8 @@ class Comparison:
             "acted": "candidate" if self.acted_on_candidate else "live",
             "live": self.live.to_json(),
             "candidate": self.candidate.to_json(),
+            **reasons,
+            **told,
         }
 
     @classmethod
@@ -180,11 +193,17 @@ class Comparison:
             version=body["version"],
             rollout=body["rollout"],
             role=Role(body["role"]),
-            live=Judged.from_json(body["live"]),
-            candidate=Judged.from_json(body["candidate"]),
+            live=_side(body, "live"),
+            candidate=_side(body, "candidate"),
             acted_on_candidate=body["acted"] == "candidate",
             bucket=body.get("bucket"),
         )
+
+
+def _side(body: Mapping[str, Any], side: str) -> Judged:
+    return Judged.from_json(
+        body[side], body.get(f"{side}_reasons", ()), body.get(f"{side}_told", {})
+    )
 
 
 def direction(live: str, candidate: str) -> Direction:

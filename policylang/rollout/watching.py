@@ -24,7 +24,15 @@ from policylang.errors import InternalError
 from policylang.facts.factset import FactSet
 from policylang.facts.plans import Clock
 from policylang.facts.rejection import Rejection, RejectionKind
-from policylang.rollout.compared import COMPARISON, Comparison, Direction, Judged, Role
+from policylang.rollout.compared import (
+    COMPARISON,
+    PERSONAL,
+    Comparison,
+    Direction,
+    Judged,
+    Role,
+    failed,
+)
 from policylang.rollout.composing import Composed
 from policylang.rollout.live import Candidate, Live
 from policylang.rollout.tallying import tally
@@ -173,7 +181,8 @@ class Watcher:
             try:
                 for case in found.cases.values():
                     self._store.keep(case)
-                self._store.write_all(COMPARISON, [c.to_json() for c in found.comparisons])
+                bodies = [c.to_json() for c in found.comparisons]
+                self._store.write_all(COMPARISON, bodies, hide=PERSONAL)
                 tally(self._store, found.comparisons, dropped)
             except TraceUnavailableError as error:
                 _log.error("%d comparisons are lost: %s", len(found.comparisons), error)
@@ -322,7 +331,7 @@ def fault(live: Case | None, candidate: Case) -> str:
     """
     failure = candidate.decision.failure
     if failure is not None and (live is None or live.decision.failure is None):
-        return f"{failure.code}: {failure.message}"
+        return failed(failure)
     rejection = candidate.decision.rejection
     if rejection is None or (live is not None and live.decision.rejection is not None):
         return ""

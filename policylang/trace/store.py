@@ -154,9 +154,16 @@ class TraceStore(StoreKeeping):
         """
         return self._sealer.naming(about, body, hide)
 
-    def write_all(self, kind: str, bodies: Sequence[Mapping[str, Any]]) -> None:
-        """Record several things of one kind with one sync. Raises `TraceUnavailableError` where they cannot be."""
-        self._writer.write_all(kind, bodies)
+    def write_all(
+        self, kind: str, bodies: Sequence[dict[str, Any]], *, hide: Sequence[str] = ()
+    ) -> None:
+        """Record several things about decisions with one sync. Raises `TraceUnavailableError` where they cannot be.
+
+        The members `hide` of each body are sealed as the decision is that its member `decision` names.
+        """
+        self._writer.write_all(
+            kind, [self._sealer.naming(body["decision"], body, hide) for body in bodies]
+        )
 
     def keep(self, case: Case) -> None:
         """Record what a case needs to be decided again, and not the case: its program and reference data.

@@ -144,7 +144,7 @@ def test_a_stage_that_is_over_can_still_be_reported_on(store: TraceStore) -> Non
 
 def test_outcomes_are_counted_by_arm_and_exactly(store: TraceStore) -> None:
     """Units, reports and sums of both arms are those that were decided and reported; amounts are exact."""
-    _canaried(store, 0.3, 0.1)
+    _canaried(store, 0.6, 0.1)
     found = _report(store).outcomes
     assert found.inside + found.outside == 600
     assert not found.is_split_wrong
