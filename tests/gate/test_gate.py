@@ -18,7 +18,8 @@ import pytest
 
 from policylang import PolicyInvalid, loads
 from policylang.facts.sources import Lookup
-from policylang.gate.answer import AnswerKind, AnswerOutcome
+from policylang.gate.answer import AnswerKind, AnswerOutcome, When
+from policylang.gate.approving import ApprovalSettings
 from policylang.gate.gate import Gate
 from policylang.gate.verdict import ExecutedOtherwise, NotLeft, Refused
 from policylang.rollout.deciding import Decided, SingleBundle
@@ -620,16 +621,18 @@ def test_observers_are_told(tmp_path: Path) -> None:
 # --- approvals ---------------------------------------------------------------------------------------------
 
 
-def test_a_large_refund_waits_for_a_person(shop: Shop) -> None:
+def test_a_large_refund_waits_for_a_person(tmp_path: Path) -> None:
     """It does not run before it is granted, runs once when it is asked for again, and is then asked for anew."""
-    shop.gate.approvals._settings = type(shop.gate.approvals._settings)(trust_callers=True)
+    shop = Shop(tmp_path / "t.duckdb", approvals=ApprovalSettings(trust_callers=True))
     first = shop.refund("$300.00")
     assert first.answer.outcome is AnswerOutcome.NEEDS_APPROVAL
     assert first.ticket is not None
     assert shop.gate.approvals.grant(first.ticket, by="maria").accepted
+    assert shop.refund("$200.01", agent="bot-8").answer.outcome is AnswerOutcome.NEEDS_APPROVAL
     assert shop.refund("$300.00").allowed
     assert not shop.refund("$300.00").allowed
     assert len(shop.ran) == 1
+    shop.close()
 
 
 def test_policies_are_opened_from_a_folder(tmp_path: Path) -> None:
@@ -654,3 +657,56 @@ def test_time_goes_on_for_the_gate_alone(shop: Shop) -> None:
     shop.refund()
     now = shop.records("decision")[0]["facts"]["now"]
     assert dt.datetime.fromisoformat(now) == shop.now
+
+
+WATCHED = """
+module pay
+fact agent { id: String }
+fact payee { id: String, is_new: Bool }
+action pay { to: String, amount: Decimal(2) }
+rule all: allow pay
+rule first: require approval(by: "manager") for pay if payee.is_new
+"""
+
+
+def _pay(shop: Shop, amount: str, *, is_new: bool, approval: str | None = None) -> Any:
+    """Decide a payment, and make it where it is allowed: the verdict."""
+    verdict = shop.gate.decide(
+        "pay",
+        {"to": "ann", "amount": amount},
+        agent="bot-7",
+        facts={"payee": {"id": "ann", "is_new": is_new}},
+        approval=approval,
+    )
+    if verdict.allowed:
+        shop.gate.run(verdict, shop.ran.append)
+    return verdict
+
+
+def test_failure_2_of_others_a_rejected_call_executes(tmp_path: Path) -> None:
+    """A person's no holds although the condition that asked for approval has become false meanwhile."""
+    settings = ApprovalSettings(trust_callers=True)
+    shop = Shop(tmp_path / "t.duckdb", WATCHED, approvals=settings)
+    ticket = _pay(shop, "9", is_new=True).ticket
+    assert shop.gate.approvals.refuse(ticket, by="maria").accepted
+    for approval in (ticket, None):
+        verdict = _pay(shop, "9", is_new=False, approval=approval)
+        assert verdict.answer.grounds[0].kind == AnswerKind.APPROVAL_REFUSED.value
+        assert verdict.answer.retry is not None
+        assert verdict.answer.retry.when is When.NEVER
+    assert shop.ran == []
+    assert {status for status, _ in shop.outcomes()} == {"skipped"}
+    shop.close()
+
+
+def test_failure_3_of_others_other_arguments_than_were_approved_execute(tmp_path: Path) -> None:
+    """A call approved at 9.00 and resumed with 99,999.00 does not run, and the approval stays for its own call."""
+    settings = ApprovalSettings(trust_callers=True)
+    shop = Shop(tmp_path / "t.duckdb", WATCHED, approvals=settings)
+    ticket = _pay(shop, "9", is_new=True).ticket
+    assert shop.gate.approvals.grant(ticket, by="maria").accepted
+    assert not _pay(shop, "99999", is_new=True, approval=ticket).allowed
+    assert shop.ran == []
+    assert _pay(shop, "9", is_new=True, approval=ticket).allowed
+    assert [arguments["amount"] for arguments in shop.ran] == [Decimal("9.00")]
+    shop.close()
