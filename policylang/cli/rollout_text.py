@@ -23,7 +23,8 @@ def _lines(report: Report) -> Iterator[str]:
     from policylang.rollout.report import by_size
 
     figures = report.figures
-    yield f"{report.name} in {report.stage}, {report.since[:19]}Z to {report.until[:19]}Z"
+    time = f", {report.since[:19]}Z to {report.until[:19]}Z" if report.since else ""
+    yield f"{report.name} in {report.stage}{time}"
     yield from _agreement(report)
     yield from _section("outcomes that change", figures.transitions)
     for title, found in (
@@ -116,9 +117,12 @@ def verdict_lines(verdict: Verdict) -> Iterator[str]:
 
 
 def _examples(report: Report) -> Iterator[str]:
-    for told, ids in report.figures.examples.items():
+    from policylang.rollout.figures import Kind
+
+    found = report.figures.examples
+    for told in sorted(found, key=lambda told: told == Kind.REASONS.value):
         yield f"examples of {told}"
-        for id_ in ids:
+        for id_ in found[told]:
             live, candidate = report.why.of(id_)
             yield f"  live       {live}"
             yield f"  candidate  {candidate}"

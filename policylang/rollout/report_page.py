@@ -64,7 +64,8 @@ def report_page(report: Report) -> str:
 
 def _period(report: Report) -> str:
     dropped = f"; {report.dropped:,} were dropped by a busy shadow" if report.dropped else ""
-    return f"{report.since} to {report.until}: {report.figures.total:,} decisions{dropped}"
+    time = f"{report.since} to {report.until}: " if report.since else ""
+    return f"{time}{report.figures.total:,} decisions{dropped}"
 
 
 def _agreement(report: Report) -> Iterator[str]:
