@@ -166,8 +166,8 @@ def _put_rows(tx: Transaction, relation: str, digest: str, bundle: Bundle) -> No
     held = bundle.reference.relations[relation]
     body = reference_body(relation, digest, held.rows, bundle.program.schema)
     entry = (relation, digest, json.dumps(body["rows"], ensure_ascii=False))
+    # They are recorded, with what is personal sealed, when a decision is made with them.
     tx.execute("INSERT INTO version_rows VALUES (?, ?, ?)", entry)
-    tx.event("reference", body)
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -464,3 +464,33 @@ def test_rolling_back_needs_only_the_store(tmp_path: Path) -> None:
         Rollouts(store).rollback("shop", by="eve")
         with deployed(store) as deployment:
             assert outcome(deployment.decide(request(5))) == "allow"
+
+
+PERSONAL = """module shop version "{version}"
+optional fact customer {{ id: String key, name: String personal }}
+action ship {{ pieces: Int, to: String }}
+rule few: allow ship if ship.pieces <= {most} and customer.name is present
+  because "{{customer.name}} gets at most {most}"
+  rollout by ship.to
+"""
+
+
+def test_personal_values_are_sealed_in_comparisons_too(tmp_path: Path) -> None:
+    """No byte of a store holds a personal value that a candidate's reasons speak of; equal reasons stay equal."""
+    path = path_of(tmp_path)
+    with TraceStore.open(path) as store:
+        rollouts = begun(store, PERSONAL.format(version="1.0.0", most=5))
+        put(store, PERSONAL.format(version="1.1.0", most=6))
+        put(store, PERSONAL.format(version="1.0.1", most=5))
+        for version in ("1.1.0", "1.0.1"):
+            rollouts.start(f"shop@{version}", by="bob")
+        asked = {**request(3), "facts": {"customer": {"id": "c1", "name": "Zebediah"}}}
+        with deployed(store) as deployment:
+            found, _ = decided(store, deployment, asked)
+            deployment.rest()
+        assert "Zebediah" in found.case.decision.reasons[0].message
+        reasons = {c.version: c.live.reasons == c.candidate.reasons for c in comparisons(store)}
+        assert reasons == {"1.1.0": False, "1.0.1": True}
+    written = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+    assert written
+    assert not any(b"Zebediah" in content for content in written)
