@@ -15,13 +15,11 @@ from typing import Any
 
 from shop import Shop, order
 
-from policylang import load
+from policylang import Gate, Refused, load
 from policylang.facts.sources import Lookup
 from policylang.gate.answer_text import for_customer, for_model
 from policylang.gate.approvals import ApprovalStatus
-from policylang.gate.gate import Gate
 from policylang.gate.point import GateSettings
-from policylang.gate.verdict import Refused
 from policylang.trace.reading import Filter
 from policylang.trace.runs import compare
 

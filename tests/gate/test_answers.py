@@ -266,7 +266,7 @@ rule r2: {}
 """
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(
     st.tuples(rules(), rules(), rules()),
     st.integers(0, 12),

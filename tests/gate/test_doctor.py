@@ -175,6 +175,7 @@ def test_changes_that_met_all_traffic_at_once_are_told(
     assert "1 decision by modules that nobody published" in staged.evidence
 
 
+@pytest.mark.slow
 def test_changes_in_stages_are_a_yes(folder: Path, examined: Callable[..., Examination]) -> None:
     """A first version, and a second one through a canary: every question is answered with yes."""
     published(folder, "1.0.0", "2.0.0")
@@ -183,6 +184,7 @@ def test_changes_in_stages_are_a_yes(folder: Path, examined: Callable[..., Exami
     assert found.is_well
 
 
+@pytest.mark.slow
 def test_a_rollout_that_stands_still_is_told(
     folder: Path, examined: Callable[..., Examination]
 ) -> None:
@@ -237,6 +239,7 @@ def test_the_command_takes_what_the_project_says(
     assert "✗ 4. do rule changes" in text
 
 
+@pytest.mark.slow
 def test_the_command_ends_with_0_where_all_is_well(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

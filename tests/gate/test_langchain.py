@@ -83,6 +83,7 @@ class LangChain:
         return Seen(message.status == "error", str(message.content))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", LAWS, ids=str)
 def test_the_middleware_keeps_the_laws(law: Law, tmp_path: Path) -> None:
     """Every law of adapters holds for the middleware, with functions and with coroutines."""
@@ -139,3 +140,33 @@ def test_tools_may_be_called_otherwise_than_actions(tmp_path: Path) -> None:
             agent = create_agent(scripted, [pay_back], middleware=[middleware])
             state = agent.invoke({"messages": [HumanMessage(said)]})
             assert [m.status for m in state["messages"] if isinstance(m, ToolMessage)] == [status]
+
+
+def test_a_graph_of_ones_own_puts_the_gate_before_its_tool_node(tmp_path: Path) -> None:
+    """The two methods of the middleware are what a `ToolNode` of LangGraph takes, for functions and coroutines."""
+    from langgraph.graph import END, START, MessagesState, StateGraph
+    from langgraph.prebuilt import ToolNode
+
+    def refund(account: str, amount: float) -> str:
+        """Pay money back."""
+        return f"paid {amount} to {account}"
+
+    with Gate.open(
+        loads(POLICY), store=tmp_path / "traces.duckdb", sources={"account": OPEN_ACCOUNT}
+    ) as gate:
+        guard = PolicyMiddleware(gate, agent={"id": "bot-7", "scopes": ["refunds:write"]})
+        node = ToolNode(
+            [refund], wrap_tool_call=guard.wrap_tool_call, awrap_tool_call=guard.awrap_tool_call
+        )
+        graph = StateGraph(MessagesState)
+        graph.add_node("tools", node)
+        graph.add_edge(START, "tools")
+        graph.add_edge("tools", END)
+        calls = [
+            {"name": "refund", "args": {"account": f"a{i}", "amount": amount}, "id": f"call-{i}"}
+            for i, amount in enumerate((48.5, 4800))
+        ]
+        asked = {"messages": [AIMessage(content="", tool_calls=calls)]}
+        state = graph.compile().invoke(asked)
+    statuses = [m.status for m in state["messages"] if isinstance(m, ToolMessage)]
+    assert statuses == ["success", "error"]
