@@ -8,7 +8,9 @@ exact for any size, scale and text; order and arithmetic are left to `policylang
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Hashable, Iterable
+from decimal import Decimal
 from typing import Final
 
 import clingo
@@ -30,6 +32,9 @@ from policylang.facts.types import (
 from policylang.facts.values import MISSING, Missing, Value
 
 _ANY_SCALE: Final = DecimalType(None)
+
+_ITSELF: Final = frozenset({str, int, Decimal, dt.datetime})
+"""Types of values that are their own identity, as most are: to ask for the type is faster than to ask what it is one of."""
 
 _numbers: list[clingo.Symbol] = []
 
@@ -103,7 +108,7 @@ class Encoding:
         """The symbol of a value."""
         if isinstance(value, Missing):
             return MISSING_SYMBOL
-        key = identity(value)
+        key = value if type(value) in _ITSELF else identity(value)
         symbol = self._known.get(key)
         if symbol is None:
             symbol = self._symbols.get(key)
