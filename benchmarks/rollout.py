@@ -118,6 +118,7 @@ def decide() -> None:
 
 def _measured(pause: float, *, recorded: bool) -> None:
     times: dict[str, list[float]] = {name: [] for name, _, _ in CASES}
+    own: dict[str, list[float]] = {name: [] for name, _, _ in CASES}
     with ExitStack() as stack:
         ready = []
         for name, stage, share in CASES:
@@ -132,22 +133,26 @@ def _measured(pause: float, *, recorded: bool) -> None:
                     given = request(0, f"c{turn}-{number}")
                     if pause:
                         time.sleep(pause)
-                    start = time.perf_counter()
+                    start, used = time.perf_counter(), time.thread_time()
                     if recorded:
                         decide_once(store, deployment, given)
                     else:
                         deployment.decide(given)
+                    own[name].append(time.thread_time() - used)
                     times[name].append(time.perf_counter() - start)
                 deployment.rest()
-    base = statistics.median(times[CASES[0][0]][IN_A_ROUND:])
+    first = CASES[0][0]
+    base = statistics.median(times[first][IN_A_ROUND:])
+    base_own = statistics.median(own[first][IN_A_ROUND:])
     for name, found in times.items():
         ordered = sorted(found[IN_A_ROUND:])
         median, slow = statistics.median(ordered), ordered[int(len(ordered) * 0.99)]
-        added = f"{(median / base - 1) * 100:+6.1f}%" if name != CASES[0][0] else ""
-        mean = statistics.mean(ordered) * 1e6
+        used = statistics.median(own[name][IN_A_ROUND:])
+        added = f"{(median / base - 1) * 100:+6.1f}%" if name != first else " " * 7
+        added_own = f"{(used / base_own - 1) * 100:+6.1f}%" if name != first else ""
         print(
-            f"  {name:32} median {median * 1e6:6.0f} us  mean {mean:6.0f} us"
-            f"  p99 {slow * 1e6:6.0f} us  {added}"
+            f"  {name:32} median {median * 1e6:6.0f} us {added}  p99 {slow * 1e6:6.0f} us"
+            f"  of the caller's processor {used * 1e6:5.0f} us {added_own}"
         )
 
 
