@@ -264,21 +264,20 @@ class TraceView:
     ) -> Iterator[Record]:
         where = f"WHERE {condition}" if condition else ""
         most = f"LIMIT {limit:d}" if limit is not None else ""
-        # A cursor of its own: the caller may ask for something else between two records.
-        cursor = self.database.cursor()
-        try:
-            with _asked():
-                query = f"SELECT {_COLUMNS} FROM base.records {where} {order} {most}"
-                cursor.execute(query, values)
-            last = None
-            while rows := cursor.fetchmany(_AT_ONCE):
-                for row in rows:
+        # Cursors of their own: the caller may ask for something else between two records.
+        with self.database.cursor() as found, self.database.cursor() as read, _asked():
+            # Identities are put in order first: texts of a large store do not fit the memory that ordering takes.
+            found.execute(f"SELECT DISTINCT id FROM base.records {where} {order} {most}", values)
+            while ids := [row[0] for row in found.fetchmany(_AT_ONCE)]:
+                query = f"""SELECT {_COLUMNS} FROM base.records
+                    WHERE id BETWEEN $low AND $high AND id IN (SELECT unnest($ids)) {order}"""
+                edges = {"low": min(ids[0], ids[-1]), "high": max(ids[0], ids[-1])}
+                last = None
+                for row in read.execute(query, {"ids": ids, **edges}).fetchall():
                     # An event of the state may have been written again after a kill, under its identity.
                     if row[1] != last:
                         yield self._record(row)
                     last = row[1]
-        finally:
-            cursor.close()
 
 
 def _contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
