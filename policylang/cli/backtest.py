@@ -43,6 +43,13 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Write the report as a page of HTML, too.",
 )
+@click.option(
+    "--examples",
+    type=click.IntRange(0),
+    default=5,
+    show_default=True,
+    help="So many decisions of each kind of difference.",
+)
 @who_option
 @json_option
 def command(
@@ -54,6 +61,7 @@ def command(
     jobs: int,
     resume: Path | None,
     html_path: Path | None,
+    examples: int,
     who: str | None,
     as_json: bool,
     **given: Any,
@@ -70,6 +78,7 @@ def command(
     """
     from policylang.cli.rollout_text import report_text
     from policylang.rollout.backtest import backtest, note, report_on_backtest
+    from policylang.rollout.proving import proven
     from policylang.rollout.report_page import report_page
     from policylang.trace.runs import ReplayRun
 
@@ -81,12 +90,13 @@ def command(
         journal = _journal(stack, resume, bundle, given, filter_)
         run = ReplayRun(view, filter_, bundle, evaluator=evaluator, jobs=jobs, journal=journal)
         told = stack.enter_context(replaying(lambda: run.left))
-        found = backtest(run, told)
+        found = backtest(run, told, examples)
         if _is_whole(filter_):
             note(store, bundle, found, whoever(who))
         report = report_on_backtest(found, _name(bundle, policy), _why(store_path, policy))
-    if html_path is not None:
-        html_path.write_text(report_page(report), encoding="utf-8")
+        if html_path is not None:
+            proofs = proven(view, report.example_ids, bundle)
+            html_path.write_text(report_page(report, proofs), encoding="utf-8")
     if as_json:
         write_json(report.to_json())
     else:

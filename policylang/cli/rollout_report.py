@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from policylang.cli.traces import store_option
 
 if TYPE_CHECKING:
     from policylang.rollout.advancing import Advance
-    from policylang.rollout.report import Why
+    from policylang.rollout.report import Report, Why
     from policylang.trace.metrics import Number
     from policylang.trace.store import TraceStore
 
@@ -33,10 +34,22 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Write the report as a page of HTML, too.",
 )
+@click.option(
+    "--examples",
+    type=click.IntRange(0),
+    default=5,
+    show_default=True,
+    help="So many decisions of each kind of difference.",
+)
 @store_option
 @json_option
 def report(
-    name: str, stage: str | None, html_path: Path | None, store_path: str, as_json: bool
+    name: str,
+    stage: str | None,
+    html_path: Path | None,
+    examples: int,
+    store_path: str,
+    as_json: bool,
 ) -> None:
     """Show how a candidate compares with live: agreement, what changes for whom, latency, errors, outcomes.
 
@@ -47,27 +60,52 @@ def report(
     policylang rollout report refunds --html report.html --store traces.duckdb
     """
     from policylang.cli.rollout_text import report_text
-    from policylang.rollout.report_page import report_page
     from policylang.rollout.reporting import report_on
     from policylang.rollout.stages import Stage
 
     with changed(store_path) as store:
         wanted = Stage(stage) if stage is not None else None
-        found = report_on(store, name, wanted, lambda *names: _why(store_path, *names))
-    if html_path is not None:
-        html_path.write_text(report_page(found), encoding="utf-8")
+        asked = _Asked(store_path)
+        found = report_on(store, name, wanted, asked.why, most_examples=examples)
+        if html_path is not None:
+            html_path.write_text(_page(store, found, asked.live), encoding="utf-8")
     if as_json:
         write_json(found.to_json())
     else:
         click.echo(report_text(found))
 
 
-def _why(store_path: str, live: str | None, candidate: str) -> Why:
-    from policylang.rollout.report import Why
+class _Asked:
+    """How to ask why, on both sides; remembers the version that stands in live's place."""
 
-    asked = f"policylang why {{}} --store {shlex.quote(store_path)}"
-    instead = "" if live is None else f" --with {shlex.quote(live)}"
-    return Why(f"{asked}{instead}", f"{asked} --with {shlex.quote(candidate)}")
+    def __init__(self, store_path: str) -> None:
+        self.live: str | None = None
+        self._asked = f"policylang why {{}} --store {shlex.quote(store_path)}"
+
+    def why(self, live: str | None, candidate: str) -> Why:
+        """The commands that explain a decision."""
+        from policylang.rollout.report import Why
+
+        self.live = live
+        instead = "" if live is None else f" --with {shlex.quote(live)}"
+        return Why(f"{self._asked}{instead}", f"{self._asked} --with {shlex.quote(candidate)}")
+
+
+def _page(store: TraceStore, found: Report, live: str | None) -> str:
+    """The page, with proofs where the candidate makes a program with what is active."""
+    from policylang.errors import PolicyInvalid
+    from policylang.rollout.proving import proven
+    from policylang.rollout.report_page import report_page
+    from policylang.rollout.reporting import bundle_with
+
+    with ExitStack() as stack:
+        try:
+            candidate = stack.enter_context(bundle_with(store, found.name))
+            instead = None if live is None else stack.enter_context(bundle_with(store, live))
+        except PolicyInvalid:
+            return report_page(found, {})
+        view = stack.enter_context(store.view())
+        return report_page(found, proven(view, found.example_ids, candidate, instead))
 
 
 @click.command("metric")

@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 
 from policylang.bundle.bundle import Bundle
 from policylang.rollout.compared import TOLD, Comparison, Judged, Role
-from policylang.rollout.figures import Figures, Kind
+from policylang.rollout.figures import MOST_EXAMPLES, Figures, Kind
 from policylang.rollout.observing import Observed
 from policylang.rollout.publishing import modules_in
 from policylang.rollout.report import Report, Why
@@ -67,13 +67,17 @@ class Backtest:
         return dt.datetime.fromisoformat(self.last) - dt.datetime.fromisoformat(self.first)
 
 
-def backtest(run: ReplayRun, told: Callable[[], None] = lambda: None) -> Backtest:
+def backtest(
+    run: ReplayRun,
+    told: Callable[[], None] = lambda: None,
+    most_examples: int = MOST_EXAMPLES,
+) -> Backtest:
     """Decide what a run chooses, by its candidate, and count what came of it; `told` is called for each decision.
 
     Of a run that goes on from a journal, decisions that came out alike in its earlier part count as the same in everything.
     Raises `TraceQueryError` for a condition that is none, `WorkersLost` where the processes die.
     """
-    found = Backtest()
+    found = Backtest(Figures(most_examples=most_examples))
     found.figures.kinds[Kind.SAME] += run.report.verdicts[Verdict.SAME.value]
     found.refused += run.report.verdicts[Verdict.REFUSED.value]
     for one in run.earlier():
@@ -134,7 +138,7 @@ def time_of(id_: str) -> str:
     """The time that an identity begins with (RFC 9562, version 7).
 
     >>> time_of("01a204ca-a897-7000-a2d2-947cfaa7171f")
-    '2026-11-22T19:45:20.151Z'
+    '2026-11-22T19:45:20.023Z'
     """
     milliseconds = int(id_.replace("-", "")[:12], 16)
     moment = dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(milliseconds=milliseconds)

@@ -12,7 +12,7 @@ from typing import Final, Self
 from policylang.rollout.compared import Comparison, Direction
 
 MOST_EXAMPLES: Final = 5
-"""Decisions that are kept as examples of each kind of difference."""
+"""Decisions that are kept as examples of each kind of difference, unless more are asked for."""
 
 MOST_MESSAGES: Final = 50
 NO_AGENT: Final = "(none)"
@@ -81,11 +81,14 @@ class Figures:
     live_latencies: array[int] = field(default_factory=lambda: array("q"))
     latencies: array[int] = field(default_factory=lambda: array("q"))
     acted: int = 0
+    most_examples: int = MOST_EXAMPLES
 
     @classmethod
-    def of(cls, found: Iterable[tuple[str, Comparison]]) -> Self:
+    def of(
+        cls, found: Iterable[tuple[str, Comparison]], most_examples: int = MOST_EXAMPLES
+    ) -> Self:
         """The figures of comparisons, each with the time of its record."""
-        figures = cls()
+        figures = cls(most_examples=most_examples)
         for at, comparison in found:
             figures.add(at, comparison)
         return figures
@@ -135,7 +138,7 @@ class Figures:
         for rule in one ^ other:
             _counted(self.rules, rule)[told] += 1
         shown = self.examples.setdefault(told, [])
-        if len(shown) < MOST_EXAMPLES:
+        if len(shown) < self.most_examples:
             shown.append(comparison.decision)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from policylang.rollout.criteria import Verdict, check
+from policylang.rollout.figures import MOST_EXAMPLES
 from policylang.rollout.observing import Observed, Period, observe, periods
 from policylang.rollout.stages import Stage, Standing, transitions
 from policylang.semantics.criteria import Criteria
@@ -42,6 +43,7 @@ def judge(
     period: Period,
     counted: Mapping[str, int],
     now: dt.datetime,
+    most_examples: int = MOST_EXAMPLES,
 ) -> Judgement:
     """What a store holds about a period of a version, and what follows by the criteria of its module.
 
@@ -51,7 +53,7 @@ def judge(
     said = _NOTHING_SAID if program is None else program.rollouts.get(period.module)
     said = said or _NOTHING_SAID
     with store.view() as view:
-        observed = observe(view, period, counted, _paths(period, said), now)
+        observed = observe(view, period, counted, _paths(period, said), now, most_examples)
     stage = period.stage.value
     return Judgement(
         period,

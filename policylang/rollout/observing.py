@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from policylang.rollout.compared import COMPARISON, Comparison, Role
-from policylang.rollout.figures import Figures
+from policylang.rollout.figures import MOST_EXAMPLES, Figures
 from policylang.rollout.metrics import NO_OUTCOMES, Outcomes, outcomes
 from policylang.rollout.stages import Settings, Stage, Step, Transition
 from policylang.rollout.tallying import DROPPED
@@ -86,9 +86,10 @@ def observe(
     counted: Mapping[str, int],
     paths: tuple[str, ...],
     now: dt.datetime,
+    most_examples: int = MOST_EXAMPLES,
 ) -> Observed:
     """What a store holds about a period: `counted` is what was counted of its rollout, `paths` the key of its slices."""
-    figures = Figures.of(_comparisons(view, period))
+    figures = Figures.of(_comparisons(view, period), most_examples)
     if period.stage is not Stage.CANARY:
         return Observed(figures, period.age(now), dropped=counted.get(DROPPED, 0))
     found = outcomes(

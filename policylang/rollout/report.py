@@ -52,6 +52,12 @@ class Report:
     skipped: Mapping[str, int] = field(default_factory=dict)
 
     @property
+    def example_ids(self) -> tuple[str, ...]:
+        """The decisions that are examples of something, each once; those that disagree first."""
+        found = sorted(self.figures.examples.items(), key=lambda e: e[0] == Kind.REASONS.value)
+        return tuple(dict.fromkeys(id_ for _, ids in found for id_ in ids))
+
+    @property
     def agreement(self) -> tuple[int, Interval]:
         """How many requests were answered alike, and the interval of their share, for one look."""
         agreed = self.figures.total - self.figures.disagreeing

@@ -5,21 +5,25 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Final
 
 from policylang.rollout.criteria import Verdict
 from policylang.rollout.figures import Figures, Kind, Span
 from policylang.rollout.metrics import Outcome, Outcomes
+from policylang.rollout.proving import Proven
 from policylang.rollout.report import Report, by_size, disagreeing, latencies, ranked
 from policylang.rollout.statistics import Interval
+from policylang.trace.report_page import side
 
 _STYLE: Final = (
     "body{font-family:system-ui,sans-serif;margin:2rem;max-width:75rem;color:#222}"
     "table{border-collapse:collapse;margin:.5rem 0 1.5rem}td,th{padding:.2rem .8rem;text-align:left;"
     "border-bottom:1px solid #ddd}td.n{text-align:right;font-variant-numeric:tabular-nums}"
-    "code{font-size:.85em;background:#f4f4f4;padding:.1rem .3rem}svg{max-width:100%;height:auto}"
+    "code{font-size:.85em;background:#f4f4f4;padding:.1rem .3rem}"
+    "details{margin:.5rem 0;border:1px solid #ddd;border-radius:4px;padding:.5rem}"
+    ".sides{display:flex;flex-wrap:wrap;gap:1rem;overflow-x:auto}"
     "svg text{font:11px system-ui,sans-serif;fill:#444}.met{color:#1b6b2f}.no{color:#a4161a}.open{color:#8a6100}"
 )
 _WIDTH: Final = 720
@@ -35,8 +39,8 @@ _BINS: Final = 40
 _MOST_HOURS: Final = 24 * 30
 
 
-def report_page(report: Report) -> str:
-    """The page of a report."""
+def report_page(report: Report, proofs: Mapping[str, Proven]) -> str:
+    """The page of a report, with the proofs of its examples on both sides."""
     title = f"{report.name} in {report.stage}"
     return "\n".join(
         [
@@ -48,7 +52,7 @@ def report_page(report: Report) -> str:
             *_agreement(report),
             *_criteria([v for v in (report.promote, report.rollback) if v is not None]),
             *_hours(report.figures.hours),
-            *_transitions(report),
+            *_transitions(report, proofs),
             *_by("Actions", by_size(report.figures.actions)),
             *_by("Rules that decide on one side alone", by_size(report.figures.rules)),
             *_by("Agents", by_size(report.figures.agents)),
@@ -56,6 +60,7 @@ def report_page(report: Report) -> str:
             *_counted("Recorded decisions that could not be made again", Counter(report.skipped)),
             *_latency(report.figures),
             *_outcomes(report.outcomes),
+            *_proofs(report, proofs),
             "</body></html>",
             "",
         ]
@@ -138,7 +143,7 @@ def _hours(hours: dict[str, Span]) -> Iterator[str]:
     yield _svg(140, shapes)
 
 
-def _transitions(report: Report) -> Iterator[str]:
+def _transitions(report: Report, proofs: Mapping[str, Proven]) -> Iterator[str]:
     examples = report.figures.examples
     if not examples:
         return
@@ -147,11 +152,9 @@ def _transitions(report: Report) -> Iterator[str]:
     for told, ids in sorted(examples.items(), key=lambda item: (-counts[item[0]], item[0])):
         count = counts[told] or report.figures.kinds[Kind.REASONS]
         yield f'<tr><td class="n">{count:,}</td><td>{_text(told)}</td><td>'
-        for id_ in ids:
-            live, candidate = report.why.of(id_)
-            yield f"<details><summary><code>{_text(id_)}</code></summary>"
-            yield f"<p>live: <code>{_text(live)}</code></p>"
-            yield f"<p>candidate: <code>{_text(candidate)}</code></p></details>"
+        for number, id_ in enumerate(ids, 1):
+            shown = _text(id_)
+            yield f'<a href="#{shown}">{number}</a>' if id_ in proofs else f"<code>{shown}</code>"
         yield "</td></tr>"
     yield "</table>"
 
@@ -173,6 +176,19 @@ def _counted(title: str, counter: Counter[str]) -> Iterator[str]:
     for word, count in ranked(counter):
         yield f'<tr><td class="n">{count:,}</td><td>{_text(word)}</td></tr>'
     yield "</table>"
+
+
+def _proofs(report: Report, proofs: Mapping[str, Proven]) -> Iterator[str]:
+    if proofs:
+        yield "<h2>Examples: why, on both sides</h2>"
+    for id_, both in proofs.items():
+        live, candidate = report.why.of(id_)
+        by = f" for {_text(both.agent)}" if both.agent else ""
+        yield f'<details id="{_text(id_)}" open><summary>{_text(both.action)}{by} '
+        yield f'<code>{_text(id_)}</code></summary><div class="sides">'
+        yield f"<div><h3>Live</h3><p><code>{_text(live)}</code></p>{side(both.live)}</div>"
+        yield f"<div><h3>Candidate</h3><p><code>{_text(candidate)}</code></p>"
+        yield f"{side(both.candidate)}</div></div></details>"
 
 
 # --- latency -----------------------------------------------------------------------------------------------

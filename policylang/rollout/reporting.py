@@ -9,6 +9,7 @@ from policylang.bundle.bundle import Bundle
 from policylang.errors import PolicyInvalid
 from policylang.rollout import codes
 from policylang.rollout.composing import Composer
+from policylang.rollout.figures import MOST_EXAMPLES
 from policylang.rollout.judging import judge, period_of
 from policylang.rollout.report import Report, Why, report_of
 from policylang.rollout.stages import ModuleStanding, Stage, counts, standings
@@ -28,6 +29,7 @@ def report_on(
     stage: Stage | None,
     why: MakeWhy,
     now: dt.datetime | None = None,
+    most_examples: int = MOST_EXAMPLES,
 ) -> Report:
     """The report of a version, or of the candidate of a module, in its latest period (of a stage).
 
@@ -43,7 +45,7 @@ def report_on(
         where = "shadow or canary" if stage is None else stage.value
         raise PolicyInvalid([codes.NEVER_COMPARED.at(None, name=version.name, where=where)])
     program = program_with(store, version)
-    found = judge(store, program, period, counted.get(period.rollout, {}), moment)
+    found = judge(store, program, period, counted.get(period.rollout, {}), moment, most_examples)
     live = None
     if period.stage is Stage.CANARY and standing.active not in (None, version.version):
         live = f"{version.module}@{standing.active}"

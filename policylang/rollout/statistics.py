@@ -98,7 +98,7 @@ def confidence_sequence(events: int, units: int, alpha: float = ALPHA) -> Interv
 
     >>> interval = confidence_sequence(0, 1_000)
     >>> interval.low, round(interval.high, 4)
-    (0.0, 0.0098)
+    (0.0, 0.0099)
     """
     _check(events, units)
     if units == 0:

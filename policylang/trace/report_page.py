@@ -88,11 +88,12 @@ def _examples(examples: Iterable[Example]) -> Iterator[str]:
         yield f'<details id="{_text(example.id)}" open><summary>{_text(example.transition)}: '
         yield f"{_text(action)}{by} <code>{_text(example.id)}</code></summary>"
         yield '<div class="sides">'
-        yield f"<div><h3>Then</h3>{_side(example.then)}</div>"
-        yield f"<div><h3>Now</h3>{_side(example.now)}</div></div></details>"
+        yield f"<div><h3>Then</h3>{side(example.then)}</div>"
+        yield f"<div><h3>Now</h3>{side(example.now)}</div></div></details>"
 
 
-def _side(case: Case | None) -> str:
+def side(case: Case | None) -> str:
+    """The proof of a decision as SVG, or what there is to say of one without; None cannot be made again."""
     if case is None:
         return "<p>It cannot be made again as it was.</p>"
     if case.facts is None or case.decision.failure is not None:

@@ -57,6 +57,16 @@ def test_report_shows_what_differs_and_how_to_ask_why(run: Run, store_path: str)
     assert candidate.output.startswith("deny ship")
 
 
+def test_every_affected_request_can_be_asked_for(run: Run, store_path: str) -> None:
+    """As many examples as are asked for are listed, of a shadow and of a backtest."""
+    Path("draft.policy").write_text(text("2.0.0", 3))
+    for command, number in ((("rollout", "report", "shop"), 2), (("backtest", "draft.policy"), 4)):
+        for asked in (1, 99):
+            shown = run(*command, "--store", store_path, "--examples", str(asked), "--json")
+            found = json.loads(shown.output)["examples"]["allow -> deny"]
+            assert len(found) == min(asked, number)
+
+
 def test_report_of_nothing_is_refused(run: Run, store_path: str) -> None:
     """A version that was never in that stage, or that is not published, has no report."""
     for arguments in (("shop@1.0.0",), ("shop", "--stage", "canary"), ("shop@9",), ("other",)):

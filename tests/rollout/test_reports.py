@@ -16,9 +16,10 @@ import pytest
 from policylang.errors import PolicyInvalid
 from policylang.rollout.advancing import Did, advance
 from policylang.rollout.guards import Guard, RefusedStepError
+from policylang.rollout.proving import proven
 from policylang.rollout.report import Report, Why
 from policylang.rollout.report_page import report_page
-from policylang.rollout.reporting import report_on
+from policylang.rollout.reporting import bundle_with, report_on
 from policylang.rollout.rollouts import Rollouts
 from policylang.rollout.stages import Stage, Step
 from policylang.trace.metrics import record_metric
@@ -33,6 +34,13 @@ rollback when canary: errors >= 5 or harm("complaint") > 0%
 
 def _report(store: TraceStore, name: str = "shop", stage: Stage | None = None) -> Report:
     return report_on(store, name, stage, lambda live, own: Why(f"{live} {{}}", f"{own} {{}}"))
+
+
+def _page(store: TraceStore) -> str:
+    """The page of the candidate, with proofs."""
+    report = _report(store)
+    with bundle_with(store, "shop@1.1.0") as candidate, store.view() as view:
+        return report_page(report, proven(view, report.example_ids, candidate))
 
 
 def _shadowed(store: TraceStore, most: int = 4, number: int = 30) -> Rollouts:
@@ -100,8 +108,8 @@ def test_a_report_is_the_same_whenever_it_is_made(store: TraceStore) -> None:
 def test_the_page_holds_everything_itself(store: TraceStore) -> None:
     """One HTML page with plots in it, well formed, that loads nothing and runs nothing."""
     _canaried(store, 0.5, 0.1, 200)
-    page = report_page(_report(store))
-    assert not re.search(r"<script|<link|<img|src=|href=|@import|url\(|on\w+=", page)
+    page = _page(store)
+    assert not re.search(r"<script|<link|<img|src=|href=\"[^#]|@import|url\(|\son\w+=", page)
     assert page.count("<svg") >= 3
     for drawn in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
         ElementTree.fromstring(drawn)
@@ -116,7 +124,7 @@ def test_names_in_a_report_cannot_break_out_of_the_page(store: TraceStore) -> No
     with deployed(store) as deployment:
         decided(store, deployment, request(1))
         deployment.rest()
-    page = report_page(_report(store))
+    page = _page(store)
     assert "<b>few" not in page
     assert "&lt;b&gt;few" in page
 
