@@ -97,6 +97,7 @@ def _batches(count: int) -> list[Batch]:
     """The ways through a batch, which take turns. What starting the processes takes is in neither figure."""
     requests = [refund.grid()[i % len(refund.grid())] for i in range(count)]
     texts = [json.dumps(request).encode() for request in requests]
+    different = refund.different(2_000)
     plan, asp = (loads(refund.POLICY, evaluator=name) for name in ("plan", "asp"))
     ways: dict[str, tuple[Way, int]] = {
         "plan, dict to decision": (lambda n: plan.decide_many(requests[:n]), count),
@@ -116,6 +117,8 @@ def _batches(count: int) -> list[Batch]:
         ),
         "clingo, one by one": (lambda n: map(asp.decide, requests[:n]), 300),
         "clingo, in batches": (lambda n: asp.decide_many(requests[:n]), 2_000),
+        "clingo, one by one, no two alike": (lambda n: map(asp.decide, different[:n]), 300),
+        "clingo, in batches, no two alike": (lambda n: asp.decide_many(different[:n]), 2_000),
     }
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):

@@ -56,6 +56,23 @@ def grid() -> list[dict[str, Any]]:
     ]
 
 
+def different(count: int) -> list[dict[str, Any]]:
+    """Requests of which no two have one amount, one customer and one agent."""
+    requests = []
+    for i, request in zip(range(count), itertools.cycle(grid()), strict=False):
+        customer = {**request["facts"]["customer"], "id": f"c{i}", "age_days": i}
+        amount = f"{i * 7919 % 1_200_000 / 100:.2f}"
+        requests.append(
+            {
+                **request,
+                "args": {"customer_id": f"c{i}", "amount": amount},
+                "agent": {**request["agent"], "id": f"bot-{i}"},
+                "facts": {"customer": customer},
+            }
+        )
+    return requests
+
+
 def flat(request: Mapping[str, Any]) -> dict[str, Any]:
     """The request for those that know no decimals: one object, the amount in cents."""
     customer = request["facts"]["customer"]
