@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from policylang.bundle.case import Case
 from policylang.bundle.evaluators import choose
@@ -32,6 +32,8 @@ from policylang.facts.types import DATE, DATETIME, DURATION, INT, DecimalType, D
 from policylang.facts.values import Missing, Value
 from policylang.gate.answer import AnswerOutcome, Instead
 from policylang.gate.answer_thresholds import NotFoundError, Place, Threshold, thresholds
+from policylang.semantics.program import Allow, Derive, Program, RequireApproval, Rule
+from policylang.semantics.slicing import matches, slice_for
 
 MOST_POINTS: Final = 96
 """Times that a call is decided again for one answer."""
@@ -68,19 +70,56 @@ def instead_of(case: Case) -> tuple[Instead, ...]:
     return tuple(found)
 
 
-def later(case: Case) -> dt.datetime | None:
-    """The first moment at which a denied call is no longer denied if nothing but time goes by; None where unknown."""
+def later(case: Case) -> dt.datetime | Literal["never", "unknown"]:
+    """The first moment at which a denied call is no longer denied if nothing but time goes by.
+
+    `never` where that is proved, or where no rule that stands in the way reads the time; `unknown` where one does in a way that
+    cannot be followed.
+    """
     facts = case.facts
-    if facts is None or not _can_be_decided_again(case) or facts.of("approval"):
-        return None
+    if facts is None or not turns_with_time(case):
+        return "never"
+    if not _can_be_decided_again(case) or facts.of("approval"):
+        return "unknown"
     points = _points(case, frozenset({(_NOW, 0)}), Domain(DATETIME, low=facts.now), facts.now)
     if not points or len(points) > MOST_POINTS:
-        return None
+        return "unknown"
     moved = [_at(facts, point) for point in points if isinstance(point, dt.datetime)]
     for moment, decision in zip(moved, _again(case)(moved), strict=True):
         if decision.outcome is not Outcome.DENY:
             return moment.now
-    return None
+    return "never"
+
+
+def turns_with_time(case: Case) -> bool:
+    """Whether the rules that stand in the way of a denied call read the time, so that it may get through later.
+
+    Those are the rules that forbid it or, where nothing allows it, those that could.
+    """
+    if case.facts is None or case.decision.failure is not None:
+        return False
+    deciding = set(case.decision.determining)
+    rules = [
+        rule
+        for rule in slice_for(case.program, case.facts.action).rules
+        if (rule.name in deciding if deciding else isinstance(rule.head, Allow | RequireApproval))
+    ]
+    return any(_NOW in _read(rule, case.program) for rule in rules)
+
+
+def _read(rule: Rule, program: Program) -> set[str]:
+    """The relations that a rule reads, through definitions as well."""
+    found: set[str] = set()
+    waiting = [rule]
+    while waiting:
+        new = {match.name for match in matches(waiting.pop().body)} - found
+        found |= new
+        waiting += [
+            clause
+            for clause in program.rules
+            if isinstance(clause.head, Derive) and clause.head.predicate in new
+        ]
+    return found
 
 
 def _can_be_decided_again(case: Case) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from policylang.bundle.case import Case
 from policylang.decide.decision import Decision, Outcome, Reason, ReasonKind
@@ -24,6 +24,8 @@ from policylang.gate.answer import (
 from policylang.gate.answer_allowed import instead_of, later
 from policylang.gate.answer_bounds import agreeing, bounds_of
 from policylang.semantics.program import Program
+
+Moment: TypeAlias = 'dt.datetime | Literal["never", "unknown"]'
 
 _MOST_KEPT: Final = 64
 
@@ -67,15 +69,15 @@ def answer_of(case: Case, decision_id: str = "", ticket: str | None = None) -> A
 
 def _details(
     case: Case,
-) -> tuple[tuple[Bound, ...], tuple[Instead, ...], dt.datetime | None]:
+) -> tuple[tuple[Bound, ...], tuple[Instead, ...], Moment]:
     """What is told beside a refusal. What cannot be found out is left out: the refusal stands without it."""
     try:
-        moment = later(case) if case.decision.outcome is Outcome.DENY else None
+        moment: Moment = later(case) if case.decision.outcome is Outcome.DENY else "never"
         instead = instead_of(case)
         return agreeing(bounds_of(case), instead), instead, moment
     except Exception:  # noqa: BLE001 - nothing about the telling may change what was decided
         _log.exception("an answer goes without bounds")
-        return (), (), None
+        return (), (), "unknown"
 
 
 def _told(
@@ -155,7 +157,7 @@ _REFUSALS: Final = {
 
 
 def _retry(
-    case: Case, outcome: AnswerOutcome, instead: tuple[Instead, ...], moment: dt.datetime | None
+    case: Case, outcome: AnswerOutcome, instead: tuple[Instead, ...], moment: Moment
 ) -> Retry:
     decision = case.decision
     if decision.rejection is not None:
@@ -165,6 +167,8 @@ def _retry(
     if decision.failure is not None:
         later_on = decision.failure.code in _BY_MACHINE
         return Retry(When.LATER if later_on else When.NEVER)
-    if moment is not None:
+    if isinstance(moment, dt.datetime):
         return Retry(When.LATER, moment)
-    return Retry(When.CHANGED if instead else When.NEVER)
+    if instead:
+        return Retry(When.CHANGED)
+    return Retry(When.LATER if moment == "unknown" else When.NEVER)

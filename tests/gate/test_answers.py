@@ -188,6 +188,29 @@ def test_bounds_point_to_what_is_allowed() -> None:
     assert says == ["at most 200.00"]
 
 
+@pytest.mark.parametrize(
+    ("rules", "when"),
+    [
+        ('rule hours: deny act if weekday(now, "Europe/Berlin") >= 6', When.LATER),
+        ("rule old: deny act if act.x > 5", When.CHANGED),
+        ("rule never_so: deny act if act.x * act.x > 25", When.NEVER),
+        ("define closed if now < 2026-12-01T00:00:00Z rule shut: deny act if closed", When.LATER),
+        (
+            'rule other: deny act if act.x * act.x > 25 rule hours: oblige log() on act if weekday(now, "UTC") > 5',
+            When.NEVER,
+        ),
+    ],
+)
+def test_never_is_said_where_no_time_helps(rules: str, when: When) -> None:
+    """Where a rule in the way reads the time, a call may be tried later, at a time where that can be found; else never."""
+    bundle = loads(f"module m action act {{ x: Int in 0 .. 9 }} rule all: allow act {rules}")
+    case = bundle.case({"action": "act", "args": {"x": 9}, "now": NOW})
+    retry = answer_of(case).retry
+    assert retry is not None
+    assert retry.when is when
+    assert (retry.after is not None) == ("closed" in rules)
+
+
 def test_nothing_internal_reaches_a_model_or_a_customer() -> None:
     """Reasons marked internal, their rules and their bounds are in neither text, nor in the JSON for others."""
     answer = answer_of(EVERY_KIND["forbidden"])
