@@ -24,8 +24,10 @@ from policylang.facts.history import CallsMade
 from policylang.facts.schema import LimitHistory
 from policylang.facts.types import Field
 from policylang.facts.values import Missing, Value
+from policylang.gate.recounting import earlier_calls
 from policylang.trace.identity import Identities
-from policylang.trace.state import Reading, State, Transaction, tables
+from policylang.trace.state import Reading, Transaction, tables
+from policylang.trace.store import TraceStore
 
 KEPT: Final = dt.timedelta(days=400)
 """How long calls are kept past the window of their limit: a window may be made longer."""
@@ -67,7 +69,6 @@ class Place:
     """
 
     counter: str
-    limit: str
     key: bytes
     since: int
     cells: str
@@ -80,8 +81,8 @@ class Calls(CallsMade):
     Reads the state as it is, or inside of a transaction. What was read is kept in `places`.
     """
 
-    def __init__(self, state: State, moment: int, inside: Reading | None = None) -> None:
-        self._state = state
+    def __init__(self, limits: Limits, moment: int, inside: Reading | None = None) -> None:
+        self._limits = limits
         self._moment = moment
         self._inside = inside
         self._found: dict[tuple[str, bytes], list[tuple[str, int, str]]] = {}
@@ -100,16 +101,16 @@ class Calls(CallsMade):
         counter = counter_of(history, columns)
         found = self._found.get((counter, key))
         if found is None:
+            if self._inside is None:
+                self._limits.recount(counter, history, columns, now)
             since = _since(history, now)
             found = self._look_up(counter, key, since)
-            rest = [None if i in history.keys else cell for i, cell in enumerate(cells)]
             self._found[counter, key] = found
             self.places[counter, key] = Place(
                 counter,
-                history.relation.removesuffix(".history"),
                 key,
                 since,
-                json.dumps(rest),
+                _without_keys(history, cells),
                 frozenset(call for call, _, _ in found),
             )
         # The key is what the limit asks for, so it is that of the asked call; the rest is the earlier call's own.
@@ -121,7 +122,7 @@ class Calls(CallsMade):
     def _look_up(self, counter: str, key: bytes, since: int) -> list[tuple[str, int, str]]:
         if self._inside is not None:
             return _read(self._inside, counter, key, since, self._moment)
-        with self._state.read() as reading:
+        with self._limits.state.read() as reading:
             return _read(reading, counter, key, since, self._moment)
 
 
@@ -138,14 +139,40 @@ class Limits:
     Every method raises `StateUnavailableError` where the state cannot be read or changed.
     """
 
-    def __init__(self, state: State, *, hold: dt.timedelta) -> None:
-        self._state = state
+    def __init__(self, store: TraceStore, *, hold: dt.timedelta) -> None:
+        self._store = store
+        self.state: Final = store.state
         self._hold = hold // _MICROSECOND
         self._identities = Identities()
+        self._known: set[str] = set()
 
     def calls(self, now: dt.datetime) -> Calls:
         """What a request at `now` is to be decided with."""
-        return Calls(self._state, microseconds(now))
+        return Calls(self, microseconds(now))
+
+    def recount(
+        self, counter: str, history: LimitHistory, columns: tuple[Field, ...], now: dt.datetime
+    ) -> None:
+        """Let a counter that is new to the store count the calls that were made before it, as their records say.
+
+        Once a store. Raises `TraceUnavailableError` where the records cannot be read.
+        """
+        if counter in self._known:
+            return
+        with self.state.read() as reading:
+            is_new = not reading.execute("SELECT 1 FROM counters WHERE counter = ?", (counter,))
+        if is_new:
+            found = earlier_calls(self._store, history, columns, now)
+            with self.state.transaction() as tx:
+                name = history.relation.removesuffix(".history")
+                sql = "INSERT OR IGNORE INTO counters (counter, name, since) VALUES (?, ?, ?)"
+                if tx.change(sql, (counter, name, microseconds(now))):
+                    for call in found:
+                        key = _key([call.cells[i] for i in history.keys])
+                        rest = _without_keys(history, call.cells)
+                        row = (counter, key, microseconds(call.at), call.decision, rest, None)
+                        tx.execute(_TAKE, row)
+        self._known.add(counter)
 
     def reserve(self, calls: Calls, now: dt.datetime, again: Callable[[Calls], bool]) -> str | None:
         """Take the places that a decision to allow has read, and return the name of the reservation.
@@ -154,9 +181,9 @@ class Limits:
         still allows; None where it does not. Nobody else takes a place meanwhile.
         """
         name, moment = self._identities.new(), microseconds(now)
-        with self._state.transaction() as tx:
+        with self.state.transaction() as tx:
             if not _is_unchanged(tx, calls, moment):
-                calls = Calls(self._state, moment, tx)
+                calls = Calls(self, moment, tx)
                 if not again(calls):
                     return None
             for place in calls.places.values():
@@ -165,12 +192,12 @@ class Limits:
 
     def settle(self, reservation: str) -> None:
         """Keep the places of a call that has run, for as long as its limits count it."""
-        with self._state.transaction() as tx:
+        with self.state.transaction() as tx:
             tx.execute("UPDATE counted SET expires = NULL WHERE call = ?", (reservation,))
 
     def release(self, reservation: str) -> None:
         """Give back the places of a call that has not run, or has failed."""
-        with self._state.transaction() as tx:
+        with self.state.transaction() as tx:
             tx.execute("DELETE FROM counted WHERE call = ?", (reservation,))
 
 
@@ -185,10 +212,6 @@ def _is_unchanged(tx: Transaction, calls: Calls, moment: int) -> bool:
 
 def _take(tx: Transaction, place: Place, name: str, moment: int, expires: int) -> None:
     tx.execute(_PRUNE, (place.counter, place.key, place.since - KEPT // _MICROSECOND))
-    tx.execute(
-        "INSERT OR IGNORE INTO counters (counter, name, since) VALUES (?, ?, ?)",
-        (place.counter, place.limit, moment),
-    )
     tx.execute(_TAKE, (place.counter, place.key, moment, name, place.cells, expires))
 
 
@@ -208,6 +231,11 @@ def counter_of(history: LimitHistory, columns: tuple[Field, ...]) -> str:
 
 def _key(cells: list[Any]) -> bytes:
     return hashlib.sha256(json.dumps(cells, sort_keys=True).encode()).digest()[:16]
+
+
+def _without_keys(history: LimitHistory, cells: Sequence[Any]) -> str:
+    """What is kept of a call: what is added up. Its keys are those of whoever asks."""
+    return json.dumps([None if i in history.keys else cell for i, cell in enumerate(cells)])
 
 
 def _form(value: Value | Missing, column: Field) -> Any:

@@ -69,7 +69,7 @@ class DecisionPoint:
         self._settings = settings or GateSettings()
         self._clock = self._settings.clock
         self._fetching = Fetching(sources or {}, self._settings.source_seconds)
-        self._limits = Limits(store.state, hold=self._settings.hold)
+        self._limits = Limits(store, hold=self._settings.hold)
         self._stops = Stops(store.state, clock=self._clock)
         self._outcomes = Outcomes(store, self._limits, self._settings.observers)
         self._approvals = Approvals(store, decider, self._settings.approvals, clock=self._clock)

@@ -173,6 +173,42 @@ def test_another_maximum_goes_on_counting(shop: Shop, tmp_path: Path) -> None:
     assert allowed == [True, False]
 
 
+def test_a_new_limit_counts_what_was_done_before_it(tmp_path: Path) -> None:
+    """Calls that ran within its window count, by their own facts; failed, denied and older ones do not."""
+    policy = """
+    module pay
+    fact agent { id: String }
+    type Usd = Decimal(2) in 0.00 .. 100.00
+    action pay { to: String, amount: Usd }
+    rule all: allow pay
+    """
+    limit = "limit spent: sum(pay.amount) to 100.00 per pay.to, agent.id in 7 days\n"
+    path = tmp_path / "t.duckdb"
+    shop = Shop(path, policy)
+    assert order(shop, "pay", to="ann", amount="90.00")
+    shop.later(days=8)
+    assert order(shop, "pay", to="ann", amount="40.00")
+    assert order(shop, "pay", to="bob", amount="1.00")
+    args = {"to": "ann", "amount": "50.00"}
+    with pytest.raises(ZeroDivisionError):
+        shop.gate.call("pay", args, lambda _: 1 // 0, agent="bot-7")
+    shop.gate.decide("pay", {"to": "ann", "amount": "200.00"}, agent="bot-7")
+    shop.store.fold()
+    assert order(shop, "pay", to="ann", amount="10.50")
+    shop.close()
+    later = Shop(path, policy + limit)
+    later.now = shop.now
+    assert not order(later, "pay", to="ann", amount="49.51")
+    assert order(later, "pay", to="ann", amount="49.50")
+    assert order(later, "pay", to="bob", amount="99.00")
+    assert not order(later, "pay", to="bob", amount="0.01")
+    later.close()
+    again = Shop(path, policy + limit)
+    again.now = shop.now
+    assert not order(again, "pay", to="ann", amount="0.01")
+    again.close()
+
+
 def test_only_what_counts_is_read(shop: Shop) -> None:
     """The number of rows that a decision reads depends on its keys and window, not on the age of the store."""
     for day in range(30):
