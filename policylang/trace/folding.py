@@ -58,18 +58,23 @@ class Folded:
 def fold(path: Path, folder: Path, *, wait: float = 10.0) -> Folded:
     """Move every segment whose writer is done with it into the DuckDB file at `path`.
 
-    Raises `TraceUnavailableError` where another process folds, or holds the file, for longer than `wait` seconds.
+    Raises `TraceUnavailableError` where another process folds, or holds the file, for longer than `wait` seconds, and
+    where the file cannot be written.
     """
     until = time.monotonic() + wait
     with leased(folder, until):
         for segment in segment_paths(folder):
             if segment.suffix == OPEN:
                 seal_abandoned(segment)
-        if not path.exists():
-            _make(path)
-        with opened(path, until) as database:
-            done = _fold_all(database, [p for p in segment_paths(folder) if p.suffix != OPEN])
-        sync_folder(folder)
+        try:
+            if not path.exists():
+                _make(path)
+            with opened(path, until) as database:
+                done = _fold_all(database, [p for p in segment_paths(folder) if p.suffix != OPEN])
+            sync_folder(folder)
+        except (duckdb.Error, OSError) as error:
+            # Segments stay until the file has them: nothing is lost.
+            raise TraceUnavailableError(f"cannot fold into {path.name}: {error}") from error
         return done
 
 

@@ -190,8 +190,8 @@ def _ledger(view: TraceView) -> Iterator[Finding]:
         FROM (SELECT segment, min(sequence) AS first, max(sequence) AS last, count(*) AS records,
                 {ROOT} AS root FROM folded.base.records GROUP BY segment) AS r
         FULL JOIN (SELECT * FROM folded.base.ledger WHERE NOT is_dropped) AS l USING (segment)
-        WHERE (l.first, l.last, l.records, l.root)
-            IS DISTINCT FROM (r.first, r.last, r.records, r.root)
+        WHERE (l.first, l.last, coalesce(l.records, 0), l.root)
+            IS DISTINCT FROM (r.first, r.last, coalesce(r.records, 0), r.root)
         ORDER BY segment LIMIT {MOST_FINDINGS}""")
     for segment, told, there in rows:
         if told is None:

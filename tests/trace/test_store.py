@@ -5,11 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import errno
 import os
-import random
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import duckdb
@@ -228,60 +225,6 @@ def test_a_newer_store_is_refused(path: Path) -> None:
             store.fold()
         with pytest.raises(TraceUnavailableError, match="form 99"):
             list(store.records())
-
-
-def acknowledged(process: subprocess.Popen[bytes]) -> set[str]:
-    """What a process that is gone said that it had recorded."""
-    assert process.stdout is not None
-    with process.stdout as stdout:
-        return {line.split()[0].decode() for line in stdout.read().split(b"\n")[:-1] if line}
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process at once."""
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-
-
-def storm(path: Path, kills: int, seed: int) -> None:
-    """Writers and folders, killed again and again; then everything acknowledged is there, once."""
-    chance = random.Random(seed)
-    folder = segments_of(path)
-    folder.mkdir()
-    run = [sys.executable, str(RECORDING), str(folder), "durable"]
-    writers = [subprocess.Popen(run, stdout=subprocess.PIPE) for _ in range(2)]
-    said: set[str] = set()
-    for _ in range(kills):
-        folding = subprocess.Popen([sys.executable, str(FOLDING), str(path)])
-        time.sleep(chance.uniform(0.3, 0.9))
-        kill(folding)
-        victim = chance.randrange(len(writers))
-        kill(writers[victim])
-        said |= acknowledged(writers[victim])
-        writers[victim] = subprocess.Popen(run, stdout=subprocess.PIPE)
-    for process in writers:
-        time.sleep(0.3)
-        kill(process)
-        said |= acknowledged(process)
-    with TraceStore.open(path) as store:
-        before = [record.id for record in store.records()]
-        assert not store.fold().damages
-        after = [record.id for record in store.records()]
-    assert len(set(after)) == len(after)
-    assert before == after
-    assert said
-    assert said <= set(after)
-
-
-def test_killed_writers_and_folders_lose_and_double_nothing(path: Path) -> None:
-    """After kill -9 of writers and of folders every acknowledged record is there exactly once."""
-    storm(path, 4, seed=3)
-
-
-@pytest.mark.slow
-def test_many_killed_writers_and_folders_lose_and_double_nothing(path: Path) -> None:
-    """After forty kills of writers and of folders every acknowledged record is there exactly once."""
-    storm(path, 40, seed=4)
 
 
 def test_two_processes_fold_at_once(path: Path) -> None:
