@@ -43,6 +43,12 @@ DOES_NOT_COMPOSE = declare(
     "the active modules do not make a program: {reason}",
     hint="roll back the module that it speaks of: `policylang rollout rollback MODULE`",
 )
+ALTERED = declare(
+    "PL0909",
+    "version that was altered",
+    "the text of `{name}` {version} in the store is not the one that was published",
+    hint="the record of its publication in the chain has the text; roll back to another version",
+)
 
 REFUSED_STEP = declare(
     "PL0911",

@@ -23,6 +23,7 @@ from policylang.facts.plans import Clock
 from policylang.facts.reference import ReferenceData, ReferenceRelation
 from policylang.facts.rejection import Rejection
 from policylang.facts.schema import Schema
+from policylang.rollout import codes
 from policylang.rollout.versions import Version, rows_of
 from policylang.semantics.checker import check
 from policylang.semantics.program import Program
@@ -95,6 +96,13 @@ class Composer:
     def program(self, versions: Iterable[Version]) -> Program:
         """The program of these versions. Raises `PolicyInvalid` with everything that is wrong with them."""
         chosen = tuple(versions)
+        altered = [
+            codes.ALTERED.at(None, name=version.module, version=version.version)
+            for version in chosen
+            if not version.is_unaltered
+        ]
+        if altered:
+            raise PolicyInvalid(altered)
         parsed = [self.parsed(version) for version in chosen]
         problems = [d for result in parsed for d in result.diagnostics]
         if has_errors(problems):

@@ -69,6 +69,12 @@ class Version:
         return _digest([self.digest, dict(self.params), dict(self.reference)])
 
     @property
+    def is_unaltered(self) -> bool:
+        """Whether its text is the one that its digest is of."""
+        text = self.text.encode("utf-8", "surrogatepass")
+        return hashlib.sha256(text).hexdigest() == self.digest
+
+    @property
     def effect(self) -> str:
         """As `content`, with the meaning in place of the text: equal where no decision can differ."""
         return _digest([self.meaning, dict(self.params), dict(self.reference)])

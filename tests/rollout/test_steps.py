@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import random
 import signal
@@ -272,14 +273,42 @@ def test_rolling_back_asks_nothing_of_the_candidate(store: TraceStore) -> None:
         canary(rollouts, "1.1.0")
         if promoted:
             rollouts.promote("shop@1.1.0", by="bob")
-        with store.state.transaction() as tx:
-            broken = ("module shop", "0" * 64)
-            tx.execute("UPDATE versions SET text = ?, digest = ? WHERE version = '1.1.0'", broken)
+        _put_text(store, "module shop")
         Rollouts(store).rollback("shop", by="bob")
         assert stages(store)["1.0.0"] == "active"
-        with store.state.transaction() as tx:
-            restored = (text("1.1.0", most=0), "1" * 64)
-            tx.execute("UPDATE versions SET text = ?, digest = ? WHERE version = '1.1.0'", restored)
+        _put_text(store, text("1.1.0", most=0))
+
+
+def _put_text(store: TraceStore, new: str) -> None:
+    """Write another text of version 1.1.0 into the state, with its digest."""
+    digest = hashlib.sha256(new.encode()).hexdigest()
+    with store.state.transaction() as tx:
+        tx.execute(
+            "UPDATE versions SET text = ?, digest = ? WHERE version = '1.1.0'", (new, digest)
+        )
+
+
+def test_a_text_that_was_altered_in_the_store_is_no_candidate(store: TraceStore) -> None:
+    """A version whose text has another digest than it was published with is refused by every step forward."""
+    rollouts = begun(store)
+    put_all(store, ["1.1.0"])
+    with store.state.transaction() as tx:
+        tx.execute("UPDATE versions SET text = ? WHERE version = '1.1.0'", (text("1.1.0", 900),))
+    assert "PL0909" in refusing(Guard.COMPOSES, rollouts.start, "shop@1.1.0")
+
+
+def test_clocks_that_differ_do_not_order_steps(store: TraceStore) -> None:
+    """Operators whose clocks are days apart take steps in the order in which they take them."""
+    begun(store)
+    put_all(store, ["1.1.0"])
+    late = Rollouts(store, clock=lambda: dt.datetime(2030, 1, 1, tzinfo=dt.UTC))
+    early = Rollouts(store, clock=lambda: dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+    late.start("shop@1.1.0", by="late")
+    early.promote("shop@1.1.0", by="early")
+    late.promote("shop@1.1.0", by="late")
+    early.rollback("shop", by="early")
+    assert [t.by for t in late.history("shop")] == ["ann", "late", "early", "late", "early"]
+    assert stages(store) == {"1.0.0": "active", "1.1.0": "draft"}
 
 
 def test_who_acts_on_an_older_view_is_refused(store: TraceStore) -> None:
