@@ -15,6 +15,9 @@ from policylang.rollout.tallying import DROPPED
 from policylang.trace.metrics import METRIC
 from policylang.trace.reading import Filter, TraceView
 
+SKEW: Final = dt.timedelta(hours=1)
+"""How far the clocks of machines may be apart: records that name their rollout are looked for from so long before it."""
+
 OBSERVED_STAGES: Final = {Stage.SHADOW: Role.SHADOW, Stage.CANARY: Role.CANARY}
 """The stages in which a version is compared with live."""
 
@@ -94,7 +97,7 @@ def observe(
         return Observed(figures, period.age(now), dropped=counted.get(DROPPED, 0))
     found = outcomes(
         _decisions(view, period),
-        view.records(Filter(kind=METRIC, since=_plain(period.sized))),
+        view.records(Filter(kind=METRIC, since=_before(period.sized))),
         period.rollout,
         period.settings.share,
         paths,
@@ -105,7 +108,7 @@ def observe(
 
 def _comparisons(view: TraceView, period: Period) -> Iterator[tuple[str, Comparison]]:
     role = OBSERVED_STAGES[period.stage].value
-    for record in view.records(Filter(kind=COMPARISON, since=_plain(period.since))):
+    for record in view.records(Filter(kind=COMPARISON, since=_before(period.since))):
         body = record.body
         if body["rollout"] == period.rollout and body["role"] == role:
             yield record.at, Comparison.from_json(body)
@@ -118,6 +121,12 @@ def _decisions(view: TraceView, period: Period) -> Iterator[dict[str, Any]]:
         body = record.body
         if "rollouts" in body:
             yield {**body, "id": record.id}
+
+
+def _before(moment: str) -> str:
+    """So long before a time that no clock is further behind."""
+    earlier = dt.datetime.fromisoformat(moment).astimezone(dt.UTC) - SKEW
+    return earlier.replace(tzinfo=None).isoformat()
 
 
 def _plain(moment: str) -> str:

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 import threading
+import time
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -24,7 +25,7 @@ from policylang.rollout.rollouts import Rollouts
 from policylang.rollout.stages import Stage, Step
 from policylang.trace.metrics import record_metric
 from policylang.trace.store import TraceStore
-from tests.rollout.shop import begun, decided, deployed, put, request, text
+from tests.rollout.shop import begun, decided, deployed, path_of, put, request, text
 
 CRITERIA = """promote when shadow: decisions >= 20 and disagreement <= 30% and loosened == 0
 promote when canary: reported("complaint") >= 5 and harm("complaint") <= 60%
@@ -127,6 +128,22 @@ def test_names_in_a_report_cannot_break_out_of_the_page(store: TraceStore) -> No
     page = _page(store)
     assert "<b>few" not in page
     assert "&lt;b&gt;few" in page
+
+
+def test_a_worker_whose_clock_is_behind_counts(tmp_path: Path) -> None:
+    """Comparisons name their rollout: a clock that is half an hour behind that of the operator loses none."""
+    path = path_of(tmp_path)
+    with TraceStore.open(path, durability="buffered") as store:
+        rollouts = begun(store)
+        put(store, text("1.1.0", 4))
+        rollouts.start("shop@1.1.0", by="ann")
+    slow = TraceStore.open(path, durability="buffered", clock=lambda: time.time() - 1_800)
+    with slow, deployed(slow) as deployment:
+        for i in range(6):
+            decided(slow, deployment, request(1 + i))
+        deployment.rest()
+    with TraceStore.open(path) as store:
+        assert _report(store).figures.total == 6
 
 
 def test_there_is_no_report_of_what_was_never_compared(store: TraceStore) -> None:
