@@ -28,7 +28,7 @@ from policylang.bundle.frames import read_frame, write_frame
 from policylang.decide.decision import Decision, Outcome, Reason, ReasonKind
 from policylang.decide.json import decision_line
 from policylang.decide.lines import LineWriter
-from policylang.decide.templates import Common, put_together, travelling
+from policylang.decide.templates import Apart, Common, put_together, travelling
 from policylang.errors import PolicyError
 from policylang.evaluate.firings import NOTHING_SETTLED, Failure, FailureKind
 from policylang.facts.rejection import RejectionKind
@@ -78,7 +78,7 @@ def answer_lines(
     """The answers to many requests as lines of JSON, in their order. See `Bundle.decide_many`."""
     if jobs > 1:
         return _over(bundle, requests, jobs, as_lines=True)
-    write = LineWriter(bundle.apart).write
+    write = LineWriter(_apart(bundle)).write
     return (_answer(decision, write) for decision in bundle.decide_many(requests))
 
 
@@ -296,12 +296,18 @@ def _recipe(bundle: Bundle) -> bytes:
         ) from problem
 
 
+def _apart(bundle: Bundle) -> Callable[[Decision], Apart | None]:
+    """What tells what a decision of a bundle has of its own."""
+    return bundle._authorizer.apart
+
+
 class Conversation:
     """The worker's side of a conversation: what decisions have in common is told once."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._write = LineWriter(bundle.apart).write
+        self._apart = _apart(bundle)
+        self._write = LineWriter(self._apart).write
         self._told: dict[int, tuple[int, Common]] = {}
         self._new: list[Common] = []
 
@@ -324,7 +330,7 @@ class Conversation:
 
     def _parts(self, decision: Decision) -> Any:
         """A decision, or what it has of its own and the number of what it has in common with others."""
-        apart = self._bundle.apart(decision)
+        apart = self._apart(decision)
         if apart is None:
             return decision
         common, bindings, messages = apart

@@ -18,7 +18,6 @@ from policylang.bundle.sources import folder_of
 from policylang.bundle.verifying import NOT_VERIFIED, Verifier, Verify
 from policylang.decide.decide import Authorizer, refuse
 from policylang.decide.decision import Decision
-from policylang.decide.templates import Apart
 from policylang.diagnostics import Diagnostic, has_errors
 from policylang.errors import InternalError, PolicyInvalid
 from policylang.evaluate.firings import Evaluator, Limits
@@ -131,10 +130,6 @@ class Bundle:
         if self._verifier is not None:
             self._verifier.offer(facts, evaluation)
         return self._authorizer.decide(facts, evaluation)
-
-    def apart(self, decision: Decision) -> Apart | None:
-        """What a decision of this bundle has of its own, where it has most in common with others; else None."""
-        return self._authorizer.apart(decision)
 
     def decide_many(self, requests: Iterable[Request], *, jobs: int = 1) -> Iterator[Decision]:
         """The decisions about many requests, in their order, evaluated in batches.

@@ -159,7 +159,7 @@ def test_a_usual_request_is_decided_as_any_other(changes: dict[str, Any]) -> Non
     assert repr(case.decision) == repr(decision)
     for one, other in zip(case.decision.firings, decision.firings, strict=True):
         assert firings_to_json([one], shop.program) == firings_to_json([other], shop.program)
-    assert LineWriter(shop.apart).write(shop.decide(asked)) == decision_line(decision)
+    assert LineWriter(shop._authorizer.apart).write(shop.decide(asked)) == decision_line(decision)
 
 
 BUNDLE = loads(SHOP)
