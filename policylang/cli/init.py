@@ -51,5 +51,6 @@ def _say(folder: Path, names: list[str], as_json: bool) -> None:
     click.echo(
         f"\nnext: cd {folder}\n"
         "      policylang test\n"
-        "      policylang eval . --request requests/small_refund.json"
+        "      policylang eval --request requests/small_refund.json\n"
+        "      python agent.py"
     )

@@ -13,7 +13,8 @@ REQUEST = "requests/small_refund.json"
 
 
 def moved(project: Path) -> None:
-    """Put the policy of a project into a folder, so that nothing is found by chance."""
+    """Put the policy of a project into a folder, without its settings, so that nothing is found by chance."""
+    (project / "policylang.toml").unlink()
     (project / "policies").mkdir()
     (project / "refunds.policy").rename(project / "policies" / "refunds.policy")
 
@@ -53,6 +54,7 @@ def test_settings_are_found_from_a_folder_below(
 
 def test_a_project_file_without_the_table_says_nothing(run: Run, project: Path) -> None:
     """A `pyproject.toml` of something else changes nothing, whatever it holds."""
+    (project / "policylang.toml").unlink()
     (project / "pyproject.toml").write_text("[project]\nname = 'shop'\n[tool.ruff]\n")
     assert run("check").exit_code == 2
     assert run("check", "refunds.policy").exit_code == 0
