@@ -82,6 +82,11 @@ def _voting(group: Any) -> Any:
         click.option("--role", help="Answer for this role alone."),
         click.option("--note", default="", help="A word that is recorded with it."),
         click.option(
+            "--trusted",
+            is_flag=True,
+            help="Where the policy does not say who may answer, believe whoever runs this.",
+        ),
+        click.option(
             "--policy",
             metavar="PATH",
             help="These policies decide who may answer, and not the recorded ones that asked.",
@@ -129,7 +134,7 @@ def _vote(
     facts = _facts(given["facts"])
     with _store(store_path) as store:
         approval = _found(store, ticket)
-        desk = _desk(store, approval, given["policy"])
+        desk = _desk(store, approval, given["policy"], trusted=given["trusted"])
         answering = desk.grant if granted else desk.refuse
         voted = answering(
             approval.id, by=given["person"], facts=facts, role=given["role"], note=given["note"]
@@ -210,14 +215,14 @@ def _found(store: TraceStore, ticket: str) -> Approval:
 _LEAST = 8
 
 
-def _desk(store: TraceStore, approval: Approval, policy: str | None) -> Approvals:
+def _desk(store: TraceStore, approval: Approval, policy: str | None, *, trusted: bool) -> Approvals:
     from policylang.bundle.loading import load
-    from policylang.gate.approving import Approvals
+    from policylang.gate.approving import Approvals, ApprovalSettings
     from policylang.gate.recorded import recorded_bundle
     from policylang.rollout.deciding import SingleBundle
 
     bundle = load(policy) if policy else recorded_bundle(store, approval.binding.program)
-    return Approvals(store, SingleBundle(bundle))
+    return Approvals(store, SingleBundle(bundle), ApprovalSettings(trust_callers=trusted))
 
 
 # --- text --------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -347,6 +348,16 @@ def test_field_failures_2_and_3_hold_through_a_gate(tmp_path: Path) -> None:
         assert call(gate, "900.00", refused).startswith("approval_refused")
         assert call(gate, "900.00").startswith("approval_refused")
     assert ran == []
+
+
+def test_threads_ask_once_and_use_once(desk: Desk) -> None:
+    """Eight threads that make one call at once get one ticket; eight that use it at once run once."""
+    with ThreadPoolExecutor(8) as pool:
+        tickets = {answer.ticket for answer in pool.map(desk.call, ["480.00"] * 8)}
+        (ticket,) = tickets
+        assert desk.approvals.grant(ticket, by="maria", facts=MANAGER).accepted
+        used = list(pool.map(lambda _: desk.call("480.00", ticket).allowed, range(8)))
+    assert sum(used) == 1
 
 
 def _granting(path: str, ticket: str, person: str, start: Any, answers: Any) -> None:

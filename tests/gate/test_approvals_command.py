@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from policylang import Gate, loads
 from policylang.cli.app import policylang
 from tests.gate.refunds import Desk
 
@@ -89,3 +90,26 @@ def test_wrong_usage_is_told(waiting: tuple[Run, str], arguments: list[str], sta
     result = run(*(ticket if each == "TICKET" else each for each in arguments))
     assert result.exit_code == status
     assert result.output
+
+
+def test_without_rules_about_it_only_a_trusted_caller_answers(tmp_path: Path) -> None:
+    """Where the policy declares no action for it, an answer is refused with what to declare, unless `--trusted` is said."""
+    text = (
+        "module m fact agent { id: String } action pay { amount: Int in 0 .. 9 }"
+        ' rule ask: require approval(by: "boss") for pay if agent.id == "b"'
+    )
+    with Gate.open(loads(text), store=tmp_path / "traces.duckdb") as gate:
+        ticket = gate.decide("pay", {"amount": 1}, agent="b").answer.ticket
+    command = [
+        "approvals",
+        "grant",
+        str(ticket),
+        "--as",
+        "maria",
+        "--store",
+        str(tmp_path / "traces.duckdb"),
+    ]
+    refused = CliRunner().invoke(policylang, command)
+    assert (refused.exit_code, "PL0823" in refused.output) == (1, True)
+    trusted = CliRunner().invoke(policylang, [*command, "--trusted"])
+    assert (trusted.exit_code, "granted" in trusted.output) == (0, True)
