@@ -45,6 +45,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         TraceStore.open(folder / "t.duckdb") as store,
     ):
         id_ = store.record(bundle.case(REQUEST), agent="bot")
+        told = {"decision": id_, "action": "shop.pay", "reasons": "ann@example.org by 4111-2222"}
+        store.write("comparison", told, about=id_, hide=("reasons",))
         detail = "card 4111-2222 was charged"
         store.outcome(id_, "executed", action="pay", arguments=REQUEST["args"], detail=detail)
     return folder, id_
