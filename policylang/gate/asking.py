@@ -116,15 +116,22 @@ class Asked:
             request["facts"] = facts
         agent = self.agent
         if isinstance(agent, str):
-            agent = {"id": agent} if _has_agent(program) else None
+            agent = {"id": agent} if _is_identity_enough(program) else None
         if agent is not None:
             request["agent"] = agent
         return request
 
 
-def _has_agent(program: Program) -> bool:
-    """Whether a fact `agent` is declared, which an identity alone may be the row of."""
-    return bool(program.schema.named("agent", RelationKind.FACT))
+def _is_identity_enough(program: Program) -> bool:
+    """Whether an identity alone makes a row of the fact `agent`: it has an `id`, and nothing else that has to be given."""
+    return any(
+        "id" in (column.name for column in relation.columns)
+        and all(
+            column.name == "id" or column.optional or not isinstance(column.default, Missing)
+            for column in relation.columns
+        )
+        for relation in program.schema.named("agent", RelationKind.FACT)
+    )
 
 
 @dataclass(frozen=True, slots=True)

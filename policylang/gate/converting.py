@@ -20,10 +20,8 @@ from decimal import Decimal
 from typing import Any, Final, assert_never
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError
 
 from policylang.decide.json import typed
-from policylang.facts.forms import Unfit
 from policylang.facts.reading import reader
 from policylang.facts.types import (
     BOOL,
@@ -167,7 +165,7 @@ class Converter:
             elif self._is_text and self._domain.type is INT:
                 made = int(made)
             value = self._read(list(made) if isinstance(made, set) else made)
-        except (Unfit, PydanticSerializationError, ValueError):
+        except ValueError:  # `Unfit`, or what pydantic cannot write
             return None
         return None if value is None else typed(value, self._domain.type)
 

@@ -421,6 +421,21 @@ def test_a_tool_that_raises_is_recorded_as_failed(shop: Shop) -> None:
     assert shop.refund().allowed
 
 
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_a_call_that_is_interrupted_counts(shop: Shop, kind: type[BaseException]) -> None:
+    """What ends a tool from outside may have come after its effect: it goes on to the caller, and the place is kept."""
+
+    def interrupted(_: Any) -> None:
+        raise kind
+
+    args = {"customer_id": "c1", "amount": 9}
+    for _ in range(3):
+        with pytest.raises(kind):
+            shop.gate.call("refund", args, interrupted, agent="a", facts=FREE)
+    assert shop.outcomes() == [("failed", f"interrupted: {kind.__name__}")] * 3
+    assert shop.refund().answer.grounds[0].kind == "limit_reached"
+
+
 def test_arguments_that_are_changed_are_noticed(shop: Shop) -> None:
     """A call that ran with other arguments than were decided raises, is recorded so, and found by the audit."""
 
