@@ -214,7 +214,7 @@ def _incidents(project: Project, store: TraceStore) -> Finding:
         "do the evaluators agree?",
         not number,
         f"{counted(number, 'difference')} between evaluators",
-        advice="policylang audit incidents shows them; please report them",
+        advice="policylang audit run incidents shows them; please report them",
     )
 
 

@@ -23,6 +23,7 @@ from policylang.gate.stops import Stop
 from policylang.gate.verdict import NotLeft, Refused, Verdict
 from policylang.rollout.deciding import Decider, SingleBundle
 from policylang.rollout.deployment import Deployment
+from policylang.trace.incidents import incident_recorder
 from policylang.trace.outcomes import Status
 from policylang.trace.store import TraceStore
 from policylang.trace.writer import TraceUnavailableError
@@ -73,18 +74,18 @@ class Gate(DecisionPoint):
         Raises `PolicyInvalid` where the policies have errors or a source is for no declared fact,
         `TraceUnavailableError` where the state beside the store cannot be made, and `OSError` where its folder cannot.
         """
-        chosen = (settings or GateSettings()).clock
+        settings = settings or GateSettings()
         opened = store if isinstance(store, TraceStore) else TraceStore.open(store)
         try:
             # Made now: a state that is missing later on has vanished, and is not taken for one that never was.
             opened.state.version()
             match policies:
                 case None:
-                    decider: Decider = Deployment(opened, clock=chosen)
+                    decider: Decider = Deployment(opened, clock=settings.clock)
                 case Bundle():
                     decider = SingleBundle(policies)
                 case str() | PathLike():
-                    decider = SingleBundle(load(policies, params=params, clock=chosen))
+                    decider = SingleBundle(_loaded(policies, opened, params, settings))
                 case _:
                     decider = policies
             _check_sources(decider, sources or {})
@@ -261,3 +262,19 @@ def _check_sources(decider: Decider, sources: Mapping[str, FactSource]) -> None:
     unknown = [name for name in sources if not schema.named(name, RelationKind.FACT)]
     if unknown:
         raise PolicyInvalid([codes.NO_SUCH_FACT.at(None, name=name) for name in unknown])
+
+
+def _loaded(
+    policies: str | PathLike[str],
+    store: TraceStore,
+    params: Mapping[str, object] | None,
+    settings: GateSettings,
+) -> Bundle:
+    """The bundle of the policies. Where a share of its decisions is verified, the store keeps the differences."""
+    return load(
+        policies,
+        params=params,
+        clock=settings.clock,
+        verify=settings.verify,
+        on_incident=incident_recorder(store),
+    )

@@ -44,13 +44,15 @@ class GateSettings:
 
     `hold` is how long a call that was allowed keeps its places in limits without an outcome: after that it is taken for
     one that never ran. `source_seconds` is how long all sources of facts together may take for one call. `observers`
-    are told of decisions and outcomes.
+    are told of decisions and outcomes. `verify` is the share of decisions, from 0 to 1, that clingo evaluates again after
+    they are made: a difference is an `incident` record. It goes with policies that the gate loads.
     """
 
     hold: dt.timedelta = MINUTES
     source_seconds: float = DEFAULT_SECONDS
     approvals: ApprovalSettings | None = None
     observers: Sequence[Observer] = ()
+    verify: float = 0.0
     clock: Callable[[], dt.datetime] = utc_now
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from policylang.bundle import verifying
 from policylang.evaluate.firings import Evaluation, Evaluator, Failure, Firing, Firings, Limits
 from policylang.facts.factset import FactSet
+from policylang.gate.gate import Gate
+from policylang.gate.point import GateSettings
 from policylang.trace.incidents import INCIDENT, incident_recorder
 from policylang.trace.reading import Filter
 from policylang.trace.store import TraceStore
@@ -84,3 +88,28 @@ def test_a_failure_of_one_side_is_recorded(
     (body,) = found(store, Failure("refunds.small", "PL0701", "no"), monkeypatch)
     failure = {"code": "PL0701", "message": "no", "rule": "refunds.small"}
     assert body["again"] == {"by": "another one", "failure": failure}
+
+
+def test_a_gate_keeps_what_its_sample_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gate that is told to verify has its decisions evaluated again, and the store has the differences."""
+
+    def chosen(*_: object) -> Evaluator:
+        return Other(Firings(()))
+
+    policy = tmp_path / "shop.policy"
+    policy.write_text(
+        "module shop action ship { pieces: Int } rule few: allow ship if ship.pieces < 5"
+    )
+    monkeypatch.setattr(verifying, "choose", chosen)
+    path = tmp_path / "traces.duckdb"
+    with Gate.open(policy, store=path, settings=GateSettings(verify=1.0)) as gate:
+        assert gate.decide("ship", {"pieces": 3}).allowed
+        until = time.monotonic() + 30
+        found: list[Any] = []
+        while not found:
+            assert time.monotonic() < until
+            found = [record.body for record in gate.store.records(Filter(kind=INCIDENT))]
+    (body,) = found
+    assert [firing["rule"] for firing in body["live"]["only"]] == ["shop.few"]
