@@ -232,3 +232,12 @@ def test_variables_of_a_rule_are_listed_in_the_order_of_writing() -> None:
     rule = rule_of("linked(a: B, b: A) and C == len(B) and not linked(a: D)")
     assert [v.name for v in rule.variables] == ["B", "A", "C"]
     assert all(isinstance(v, Variable) for v in rule.variables)
+
+
+@pytest.mark.parametrize(
+    ("count", "codes"), [("2", []), ('"two"', ["PL0301"]), ("2.50", ["PL0301"])]
+)
+def test_the_count_of_an_approval_is_a_number(count: str, codes: list[str]) -> None:
+    """`count` of a required approval is an Int: anything else would ask for one approval in silence."""
+    text = f'module m\naction a\nrule r: require approval(by: "b", count: {count}) for a'
+    assert codes_of(text) == codes

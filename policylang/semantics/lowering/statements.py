@@ -234,7 +234,7 @@ class Lowering:
                 )
             )
             return None
-        wanted: dict[str, Type] = {"by": STRING, "within": DURATION}
+        wanted: dict[str, Type] = {"by": STRING, "within": DURATION, "count": INT}
         terms = self._named_terms(scope, effect.arguments, wanted, "requirement")
         if terms is None:
             return None
