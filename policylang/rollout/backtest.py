@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from policylang.bundle.bundle import Bundle
+from policylang.facts.rejection import RejectionKind
 from policylang.rollout.compared import TOLD, Comparison, Judged, Role
 from policylang.rollout.figures import MOST_EXAMPLES, Figures, Kind
 from policylang.rollout.observing import Observed
@@ -108,6 +109,9 @@ def report_on_backtest(found: Backtest, name: str, why: Why) -> Report:
 def comparison_of(one: Replayed) -> Comparison:
     """A decision that was made again, as the comparison of a candidate with live."""
     assert one.now is not None
+    then, now = one.recorded["decision"], one.now["decision"]
+    live = _judged(then, _failed(then), one.recorded.get("microseconds"))
+    error = "" if live.error else _failed(now) or _asks_otherwise(then, now)
     return Comparison(
         decision=one.id,
         action=one.action,
@@ -116,13 +120,12 @@ def comparison_of(one: Replayed) -> Comparison:
         version="",
         rollout="",
         role=Role.BACKTEST,
-        live=_judged(one.recorded["decision"], one.recorded.get("microseconds")),
-        candidate=_judged(one.now["decision"], None),
+        live=live,
+        candidate=_judged(now, error, None),
     )
 
 
-def _judged(decision: Mapping[str, Any], microseconds: int | None) -> Judged:
-    error = decision.get("error")
+def _judged(decision: Mapping[str, Any], error: str, microseconds: int | None) -> Judged:
     return Judged(
         program=decision["program"]["digest"],
         outcome=decision["outcome"],
@@ -130,8 +133,28 @@ def _judged(decision: Mapping[str, Any], microseconds: int | None) -> Judged:
         reasons=tuple(reason["message"] for reason in decision.get("reasons", ())),
         told={name: decision[name] for name in TOLD if name in decision},
         microseconds=microseconds,
-        error=f"{error['code']}: {error['message']}" if error else "",
+        error=error,
     )
+
+
+def _failed(decision: Mapping[str, Any]) -> str:
+    """What failed in the evaluation, as comparisons tell it."""
+    error = decision.get("error")
+    if error is None:
+        return ""
+    return (
+        f"{error['code']} in the rule {error['rule']}" if error.get("rule") else str(error["code"])
+    )
+
+
+def _asks_otherwise(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """That a draft asks for facts that nobody sends, or does not know the action, is its fault; that its types refuse
+    a request is an answer."""
+    rejection = now.get("rejection")
+    if rejection is None or "rejection" in then:
+        return ""
+    kind = str(rejection["kind"])
+    return "" if kind == RejectionKind.INVALID_FACTS.value else kind
 
 
 def time_of(id_: str) -> str:

@@ -67,6 +67,25 @@ def test_a_backtest_finds_what_a_shadow_finds(store: TraceStore) -> None:
     assert tested["differences"]["tighter"] > 0
 
 
+def test_a_draft_that_fails_is_told_as_a_shadow_is(store: TraceStore) -> None:
+    """A division by zero, and an action that the draft lacks, are its errors, under one name in both reports."""
+    rollouts = begun(store)
+    failing = text("1.1.0", 5, "rule odd: deny ship if 10 / (ship.pieces - 3) > 5")
+    put(store, failing)
+    rollouts.start("shop@1.1.0", by="ann")
+    with deployed(store) as deployment:
+        for i in range(6):
+            decided(store, deployment, request(1 + i % 6, f"c{i}"))
+        deployment.rest()
+    why = Why("{}", "{}")
+    shadow = report_on(store, "shop@1.1.0", None, lambda *_: why).to_json()
+    tested = report_on_backtest(_tested(store, failing), "shop@1.1.0", why).to_json()
+    assert tested["errors"] == shadow["errors"] == {"PL0701 in the rule shop.odd": 1}
+    other = text("2.0.0").replace("ship", "send")
+    found = _tested(store, other)
+    assert found.figures.kinds[Kind.ERROR] + found.skipped.total() == 6
+
+
 @pytest.mark.slow
 def test_a_backtest_over_processes_finds_the_same(store: TraceStore) -> None:
     """Two processes count what one does."""
