@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from os import PathLike
 from typing import Any, Literal, Self, TypeVar
 
@@ -138,16 +139,33 @@ class Gate(DecisionPoint):
     def run(self, verdict: Verdict, run: Callable[[Mapping[str, Any]], ResultT]) -> ResultT:
         """Run a call that was decided, once; see `call`. Raises `NotLeft` where it has been run already."""
         self._start(verdict)
-        with self._running(verdict) as arguments:
-            return complete(run(arguments))
+        arguments = verdict.natural()
+        try:
+            result = complete(run(arguments))
+        except BaseException as error:
+            self._ended(verdict, arguments, error)
+            raise
+        self._ended(verdict, arguments, None)
+        return result
 
     async def arun(
         self, verdict: Verdict, run: Callable[[Mapping[str, Any]], Awaitable[ResultT]]
     ) -> ResultT:
-        """As `run`, for a coroutine."""
+        """As `run`, for a coroutine. The outcome is recorded without holding up the loop."""
         self._start(verdict)
-        with self._running(verdict) as arguments:
-            return await run(arguments)
+        arguments = verdict.natural()
+        try:
+            result = await run(arguments)
+        except Exception as error:
+            # Shielded: who is cancelled now has run the call, and its outcome is recorded all the same.
+            await asyncio.shield(asyncio.to_thread(self._ended, verdict, arguments, error))
+            raise
+        except BaseException as error:
+            # The task is ending, and is not made to wait for a thread.
+            self._ended(verdict, arguments, error)
+            raise
+        await asyncio.shield(asyncio.to_thread(self._ended, verdict, arguments, None))
+        return result
 
     # --- putting it before functions ---
 
@@ -228,25 +246,22 @@ class Gate(DecisionPoint):
             self._outcomes.skip(verdict, stop.says)
             raise Refused(stopped(verdict, stop))
 
-    @contextmanager
-    def _running(self, verdict: Verdict) -> Iterator[dict[str, Any]]:
-        """The arguments to run a call with, and the record of what became of it when the block ends."""
-        arguments = verdict.natural()
-        try:
-            yield arguments
-        except NotRunError as skipped:
-            self._outcomes.skip(verdict, str(skipped.cause))
-            raise skipped.cause from skipped.cause.__cause__
-        except Exception as error:
-            self._outcomes.ran(verdict, Status.FAILED, arguments, told(error))
-            raise
-        except BaseException as error:
-            # Cancelled, or interrupted, in the middle: it may have had its effect, and so it counts.
-            detail = f"interrupted: {told(error)}"
-            self._outcomes.ran(verdict, Status.FAILED, arguments, detail, keeps=True)
-            raise
-        else:
-            self._outcomes.ran(verdict, Status.EXECUTED, arguments, "")
+    def _ended(
+        self, verdict: Verdict, arguments: Mapping[str, Any], error: BaseException | None
+    ) -> None:
+        """Record what became of a call. Raises where that is what its caller has to know."""
+        match error:
+            case None:
+                self._outcomes.ran(verdict, Status.EXECUTED, arguments, "")
+            case NotRunError():
+                self._outcomes.skip(verdict, str(error.cause))
+                raise error.cause
+            case Exception():
+                self._outcomes.ran(verdict, Status.FAILED, arguments, told(error))
+            case _:
+                # Cancelled, or interrupted, in the middle: it may have had its effect, and so it counts.
+                detail = f"interrupted: {told(error)}"
+                self._outcomes.ran(verdict, Status.FAILED, arguments, detail, keeps=True)
 
     def __enter__(self) -> Self:
         return self
