@@ -24,7 +24,7 @@ def test_commands_take_their_policies_from_the_settings(run: Run, project: Path)
     moved(project)
     (project / "policylang.toml").write_text('policies = ["policies"]\n')
     assert run("check").exit_code == 0
-    assert "7 tests passed" in run("test").output
+    assert "8 tests passed" in run("test").output
     assert run("eval", "--request", REQUEST).output.startswith("allow refund")
     (project / "policylang.toml").write_text('policies = ["policies"]\nstore = "s.duckdb"\n')
     assert run("why", "--request", REQUEST).output.startswith("allow refund")

@@ -22,7 +22,7 @@ def test_the_project_of_init_passes_and_covers_itself(run: Run, project: Path) -
     """What `init` writes passes its own tests, which make every rule fire."""
     answer = run("test", "--coverage", "--fail-under", "100")
     assert answer.exit_code == ExitCode.OK, answer.output
-    assert "7 tests passed" in answer.stdout
+    assert "8 tests passed" in answer.stdout
     assert "coverage 100%" in answer.stdout
 
 
@@ -50,7 +50,7 @@ def test_tests_are_chosen_by_name(run: Run, project: Path) -> None:
 
 def test_quiet_shows_failures_alone(run: Run, project: Path) -> None:
     """`-q` leaves out the tests that pass."""
-    assert run("test", "-q").stdout == "7 tests passed\n"
+    assert run("test", "-q").stdout == "8 tests passed\n"
 
 
 def test_coverage_names_what_never_fired(run: Run, project: Path) -> None:
