@@ -23,7 +23,7 @@ from policylang.rollout.stages import Settings, Stage
 from policylang.trace.store import TraceStore
 
 MODULES = 50
-ROUNDS = 40
+ROUNDS = 30
 IN_A_ROUND = 50
 
 MODULE = """module m{i} version "{version}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from policylang.bundle.bundle import Bundle, Request
 from policylang.bundle.case import Case
@@ -11,9 +11,8 @@ from policylang.facts.border import Border
 from policylang.semantics.program import Program
 
 
-@dataclass(frozen=True, slots=True)
-class Sliced:
-    """Where a request fell in the rollout of one module.
+class Sliced(NamedTuple):
+    """Where a request fell in the rollout of one module. (Made beside every canary: a dataclass takes four times as long.)
 
     `bucket` is from 0 to 9999, by `salt` and the hash of that version of the algorithm; it is None where the request
     has no key. `inside` says whether the request is in the slice of the canary, `fell_back` why the active version

@@ -12,8 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from policylang.bundle.bundle import Request
 from policylang.bundle.case import Case
@@ -50,8 +49,7 @@ PATIENCE: Final = 1.0
 HELD_BACK: Final = "less strict than live, without consent"
 
 
-@dataclass(frozen=True, slots=True)
-class _Fell:
+class _Fell(NamedTuple):
     """Where a request fell: in every rollout that concerns it, and which canaries are meant for it."""
 
     sliced: tuple[Sliced, ...]
@@ -409,7 +407,7 @@ def _decided(case: Case, fell: _Fell, tried: Tried | None, pending: Pending | No
         return Decided(case, "canary", fell.buckets[0], sliced, pending)
     if tried is not None:
         why = tried.error or HELD_BACK
-        sliced = tuple(replace(one, fell_back=why) if one.inside else one for one in sliced)
+        sliced = tuple(one._replace(fell_back=why) if one.inside else one for one in sliced)
     bucket = sliced[0].bucket if len(sliced) == 1 else None
     return Decided(case, "active", bucket, sliced, pending)
 
