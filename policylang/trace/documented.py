@@ -158,11 +158,21 @@ DOCUMENTED: Final = {
             "module": "the candidate's module",
             "version": "its version",
             "rollout": "its rollout",
-            "role": "`shadow`, `canary` or `backtest`",
+            "role": "`shadow` or `canary`",
             "live_outcome": "what the active version says",
             "candidate_outcome": "what the candidate says",
             "direction": "`same`, `tighter` or `looser`",
             "body": _BODY,
+        },
+    ),
+    "metrics": DocumentedView(
+        "what a host reports of the world after a decision",
+        {
+            "id": _ID,
+            "recorded_at": _AT,
+            "decision": "the decision it is about",
+            "name": "what is measured, such as `complaint`",
+            "value": "`true`, `false` or an exact number",
         },
     ),
     "incidents": DocumentedView(

@@ -68,6 +68,9 @@ VIEWS: Final = {
             body->>'$.rollout' AS rollout, body->>'$.role' AS role, body->>'$.live.outcome' AS live_outcome,
             body->>'$.candidate.outcome' AS candidate_outcome, body->>'$.direction' AS direction, body
         FROM base.events WHERE kind = 'comparison'""",
+    "metrics": """
+        SELECT id, recorded_at, body->>'$.decision' AS decision, body->>'$.name' AS name, body->>'$.value' AS value
+        FROM base.events WHERE kind = 'metric'""",
     "incidents": """
         SELECT id, recorded_at, CAST(body->>'$.found_at' AS TIMESTAMP) AS found_at, body->>'$.program' AS program,
             body->>'$.action' AS action, body->>'$.live.by' AS live_by, body->>'$.again.by' AS again_by,

@@ -216,6 +216,15 @@ def test_a_metric_is_an_exact_value(store: TraceStore, value: object) -> None:
         record_metric(store, "d", "amount", Decimal("NaN"))
 
 
+def test_metrics_can_be_asked_for_in_sql(store: TraceStore) -> None:
+    """The view `metrics` shows each report, its value as it was given."""
+    for value in (True, 3, Decimal("0.10")):
+        record_metric(store, "d1", "amount", value)
+    with store.view() as view:
+        _, rows = view.query("SELECT decision, name, value FROM metrics ORDER BY id")
+    assert rows == [("d1", "amount", "true"), ("d1", "amount", "3"), ("d1", "amount", "0.10")]
+
+
 # --- criteria ------------------------------------------------------------------------------------------------
 
 
