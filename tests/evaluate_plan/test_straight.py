@@ -54,6 +54,8 @@ def pattern_of(evaluation: Evaluation) -> Pattern | None:
         "rule r: allow act if act.d * 2 + act.n > 3.00",
         "rule z: allow act if d(agent.id) define d(X) if agent.id == X",
         "rule r: deny act if note.text is missing rule s: allow act if act.n in 1 .. 5",
+        "define d(X, Y) if agent.id == X and act.n == Y define e(X) if d(X, Y) and Y > 1 and act.d < Y"
+        " rule r: allow act if e(X) and X != agent.role rule s: deny act if d(X, X2) and X2 > 5",
         GUARDED,
         GUARDED + "\nrule last: deny act if act.n > 0 rule first: allow act if act.n > 1",
     ],

@@ -14,6 +14,7 @@ from policylang.errors import InternalError
 from policylang.evaluate.exact import CalculationFailure
 from policylang.evaluate.firings import (
     NOTHING_SETTLED,
+    About,
     Evaluation,
     Failure,
     FailureKind,
@@ -188,6 +189,12 @@ class PlanEvaluator:
         """The firings for many requests, in their order; the limits are those of each."""
         return [self.evaluate(facts, limits) for facts in batch]
 
+    def settled(self, about: About, limits: Limits) -> Settled:
+        """What is settled for an action; nothing where that fails."""
+        with suppress(UnplannableError, TimeLimitError, MemoryLimitError, MemoryError):
+            return self._plan(*about, limits).shared
+        return NOTHING_SETTLED
+
     def close(self) -> None:
         """Nothing is held beside memory."""
 
@@ -197,7 +204,10 @@ class PlanEvaluator:
         """What evaluates requests of a shape, made once."""
         made = None
         if self._reference_names.isdisjoint(part.relation for part in shape.parts):
-            with self._lock, suppress(UnplannableError, TimeLimitError, MemoryLimitError):
+            with (
+                self._lock,
+                suppress(UnplannableError, TimeLimitError, MemoryLimitError, MemoryError),
+            ):
                 made = self._made_quick(shape, limits)
         self._straight[shape] = made
         return made
@@ -211,7 +221,7 @@ class PlanEvaluator:
         made = straight(self._open(part, settled), layout, shape, known)
         if made is None or settled.failed & {self._positions[rule.name] for rule in part.rules}:
             return None
-        return _Quick(made, made.patterns, self._shared(hits))
+        return _Quick(made, made.patterns, self._shared(hits, (shape.action, frozenset())))
 
     # --- plans ------------------------------------------------------------------------------------------
 
@@ -240,7 +250,7 @@ class PlanEvaluator:
             compiled=code,
             template=self._template(layout, settled),
             settled=hits,
-            shared=self._shared(hits),
+            shared=self._shared(hits, (part.action, added)),
             failed=tuple(
                 sorted(settled.failed & {self._positions[rule.name] for rule in part.rules})
             ),
@@ -260,9 +270,9 @@ class PlanEvaluator:
             if not (isinstance(rule.head, Derive) and rule.head.predicate in settled.names)
         ]
 
-    def _shared(self, hits: Hits) -> Settled:
+    def _shared(self, hits: Hits, about: About) -> Settled:
         firings = tuple(chain.from_iterable([fired for _, fired in hits]))
-        return Settled(firings, self._positions) if firings else NOTHING_SETTLED
+        return Settled(firings, self._positions, about) if firings else NOTHING_SETTLED
 
     def _settled_for(self, part: Slice, added: frozenset[str], limits: Limits) -> _Settled:
         """The settled definitions that a slice reads, evaluated."""

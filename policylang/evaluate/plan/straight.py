@@ -100,7 +100,7 @@ def straight(
     """
     try:
         return _Compiler(layout, shape, known).compile(rules)
-    except (NotStraightError, UnplannableError, RecursionError):
+    except (NotStraightError, UnplannableError, RecursionError, SyntaxError, MemoryError):
         return None
 
 
@@ -148,6 +148,8 @@ class _Coder(Coder):
             return self._single(position, literal, place, then)
         if self.layout.is_derived(literal.name) and len(known) == len(literal.arguments):
             return super()._match(position, literal, place, then)
+        if self._has_one_atom(literal.name):
+            return self._the_only_atom(literal, place, then)
         if not known or not self.layout.is_ready(literal.name) or literal.source is not None:
             raise NotStraightError(literal.name)
         found = self.looked_up(literal, place)
@@ -172,6 +174,20 @@ class _Coder(Coder):
     def _key(self, literal: Match, known: Sequence[int], place: Place) -> ast.expr:
         keys = [self.argument(literal.arguments[p], place) for p in known]
         return keys[0] if len(keys) == 1 else tree.pair(keys)
+
+    def _has_one_atom(self, name: str) -> bool:
+        """Whether a definition that depends on the request derives one atom at most: by one clause, in one place."""
+        if not self.layout.is_derived(name) or name in self.layout.settled:
+            return False
+        heads = (rule.head for rule in self.layout.program.rules)
+        return sum(isinstance(head, Derive) and head.predicate == name for head in heads) == 1
+
+    def _the_only_atom(
+        self, literal: Match, place: Place, then: Callable[[Place], Statements]
+    ) -> Statements:
+        atoms, atom = tree.name(seen_name(literal.name)), self.functions.fresh("atom")
+        body = self._unified(literal, range(len(literal.arguments)), tree.name(atom), place, then)
+        return [tree.when(atoms, [tree.assign(atom, tree.item(atoms, 0)), *body])]
 
     def _the_only_row(
         self,
