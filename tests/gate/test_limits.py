@@ -263,7 +263,7 @@ def test_processes_share_a_limit(tmp_path: Path) -> None:
 def test_sixteen_processes_that_try_ten_thousand_times(tmp_path: Path) -> None:
     """A limit of 100 lets exactly 100 of 10,000 calls pass, and 100 outcomes are recorded."""
     path = tmp_path / "t.duckdb"
-    running = [start("run", path, 625) for _ in range(16)]
+    running = [start("buffered", path, 625) for _ in range(16)]
     assert sum(map(passed, running)) == 100
     shop = Shop(path, limited.LIMITED)
     with shop.store.view() as view:
