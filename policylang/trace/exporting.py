@@ -14,7 +14,6 @@ from policylang.trace.segments import sync_folder
 from policylang.trace.tables import ROOT, STORE_FORM
 from policylang.trace.views import literal
 
-
 _LEDGER: Final = f"""
 SELECT * FROM base.ledger UNION ALL
 SELECT segment, min(writer), min(sequence), max(sequence), count(*), {ROOT}, NULL, false
