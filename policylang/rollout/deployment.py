@@ -39,6 +39,7 @@ from policylang.rollout.watching import HeldClock, Pending, Tried, Watcher, faul
 from policylang.semantics.program import Program
 from policylang.trace.state import Reading, StateUnavailableError
 from policylang.trace.store import TraceStore
+from policylang.trace.writer import TraceUnavailableError
 
 LOOK_SECONDS: Final = 0.2
 """How often a process that decides looks for transitions."""
@@ -287,6 +288,8 @@ class Deployment:
         """Where a request falls in one rollout: one hash, and the condition of the canary for those in its slice."""
         try:
             return self._slice_by(live, request, facts, candidate, live.slicer(candidate))
+        except TraceUnavailableError:
+            raise
         except Exception:  # noqa: BLE001  a canary that breaks where its slice is told decides nothing
             return _sliced(candidate, None, is_in=False)
 
@@ -361,6 +364,9 @@ class Deployment:
             case, microseconds = timed(
                 lambda: composed.case(self._read_by(live, composed, request, facts), request)
             )
+        except TraceUnavailableError:
+            # It is the store's fault and not the canary's: nothing can be decided by it now.
+            raise
         except Exception as bug:  # noqa: BLE001  a canary that breaks falls back to the active version
             return Tried(
                 fell.inside, fell.buckets, None, None, f"{type(bug).__name__}: {bug}"

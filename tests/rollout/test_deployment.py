@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from policylang import loads
+from policylang import Gate, loads
 from policylang.errors import PolicyInvalid
 from policylang.rollout import watching
 from policylang.rollout.compared import COMPARISON, Comparison, Direction, Role
@@ -494,3 +494,38 @@ def test_personal_values_are_sealed_in_comparisons_too(tmp_path: Path) -> None:
     written = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
     assert written
     assert not any(b"Zebediah" in content for content in written)
+
+
+def test_a_store_that_fails_is_not_the_canarys_fault(
+    store: TraceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where earlier calls cannot be looked up, the call is refused, and nothing counts against the canary."""
+    rollouts = begun(store)
+    narrow = text("1.1.0").replace("pieces: Int", "pieces: Int in 0 .. 9")
+    put(store, narrow)
+    canary(rollouts, "1.1.0", error_budget=1)
+    with deployed(store) as deployment:
+        decided(store, deployment, request(3))
+
+        def fails(*_: object) -> None:
+            raise StateUnavailableError("gone")
+
+        monkeypatch.setattr(Deployment, "_read_by", fails)
+        with pytest.raises(StateUnavailableError):
+            deployment.decide(request(3))
+        deployment.rest()
+    assert "error" not in counted(rollouts, "1.1.0")
+
+
+def test_a_gate_on_a_store_decides_by_its_rollouts(store: TraceStore) -> None:
+    """`Gate.open` without a path decides by what is active and in canary, and its records say where a call fell."""
+    rollouts = begun(store)
+    put(store, text("1.1.0", most=4))
+    canary(rollouts, "1.1.0")
+    with Gate.open(store=store) as gate:
+        verdict = gate.decide("ship", {"pieces": 5, "to": "Ulm"})
+        record = store.get(verdict.decision_id)
+    assert not verdict.allowed
+    assert record is not None
+    assert record.body["stage"] == "canary"
+    assert record.body["rollouts"][0]["version"] == "1.1.0"
