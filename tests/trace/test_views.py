@@ -61,5 +61,5 @@ def test_answers_go_into_arrow(store: TraceStore) -> None:
     """The connection of a view gives Arrow tables, where pyarrow is installed."""
     pytest.importorskip("pyarrow")
     with store.view() as view:
-        table = view.database.execute("SELECT action, outcome FROM decisions").to_arrow_table()
+        table = view.database.sql("SELECT action, outcome FROM decisions").to_arrow_table()
     assert table.to_pylist() == [{"action": "refunds.refund", "outcome": "allow"}]
