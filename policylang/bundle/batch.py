@@ -28,9 +28,9 @@ from policylang.bundle.frames import read_frame, write_frame
 from policylang.decide.decision import Decision, Outcome, Reason, ReasonKind
 from policylang.decide.json import decision_line
 from policylang.decide.lines import LineWriter
-from policylang.decide.templates import Apart, Common, put_together, travelling
+from policylang.decide.templates import Apart, Common, arrived, put_together, travelling
 from policylang.errors import PolicyError
-from policylang.evaluate.firings import NOTHING_SETTLED, Failure, FailureKind
+from policylang.evaluate.firings import About, Failure, FailureKind, Settled
 from policylang.facts.rejection import RejectionKind
 from policylang.semantics.program import Program
 
@@ -114,12 +114,13 @@ class _LostError(Exception):
 class _Worker:
     """One process that decides, and the conversation with it. Used by one thread at a time."""
 
-    def __init__(self, recipe: bytes) -> None:
+    def __init__(self, recipe: bytes, settled: Callable[[About], Settled]) -> None:
         command = [sys.executable, "-c", _START, json.dumps(sys.path)]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe)
         self._is_ready = False
         self._recipe = recipe
+        self._settled = settled
         self._commons: list[Common] = []
 
     def ask(self, question: bytes, *, as_lines: bool) -> Answers | None:
@@ -131,7 +132,7 @@ class _Worker:
             if not self._is_ready:
                 self._begin()
             new, found = self._exchange(question)
-            self._commons += new
+            self._commons += [arrived(common, self._settled) for common in new]
             if found is None:
                 return None
             return [AnswerLine(*parts) for parts in found] if as_lines else self._whole(found)
@@ -141,9 +142,15 @@ class _Worker:
     def _whole(self, found: list[Any]) -> Answers:
         commons = self._commons
         return [
-            put_together(commons[each[0]], each[1], each[2]) if type(each) is tuple else each
+            put_together(commons[each[0]], each[1], each[2])
+            if type(each) is tuple
+            else self._arrived(each)
             for each in found
         ]
+
+    def _arrived(self, decision: Decision) -> Decision:
+        about = decision.settled.about
+        return decision if about is None else replace(decision, settled=self._settled(about))
 
     def end(self) -> None:
         """End the process. What waits for an answer of it is told that it is lost."""
@@ -199,6 +206,7 @@ class _Pool:
         self._all: list[_Worker] = []
         self._lock = threading.Lock()
         self._lost = 0
+        self._settled_for: dict[About, Settled] = {}
         self._is_over = False
 
     def __enter__(self) -> _Pool:
@@ -216,6 +224,14 @@ class _Pool:
         for worker in workers:
             worker.clear()
 
+    def _settled(self, about: About) -> Settled:
+        """What is settled as this process finds it, and not before somebody asks."""
+        known = self._settled_for.get(about)
+        if known is None:
+            find = partial(self._bundle.settled, about)
+            known = self._settled_for[about] = Settled.found(about, find)
+        return known
+
     def submit(self, chunk: Chunk) -> Future[Answers]:
         """Have a chunk answered."""
         return self._threads.submit(self._answers, chunk)
@@ -224,7 +240,7 @@ class _Pool:
         with self._lock:
             if self._is_over:
                 raise WorkersLost("the run is over")
-            worker = _Worker(self._recipe)
+            worker = _Worker(self._recipe, self._settled)
             self._all.append(worker)
         return worker
 
@@ -353,8 +369,8 @@ def _reduced(type_: type, read: Callable[[Any], tuple[Any, ...]], value: Any) ->
 
 def _without_settled(decision: Decision) -> tuple[Any, ...]:
     # Firings of reference data alone may be a million: they do not travel with each answer.
-    if decision.settled.firings:
-        decision = replace(decision, settled=NOTHING_SETTLED)
+    if decision.settled.about is not None:
+        decision = replace(decision, settled=Settled(about=decision.settled.about))
     return Decision, _decision_values(decision)
 
 

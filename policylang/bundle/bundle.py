@@ -20,7 +20,14 @@ from policylang.decide.decide import Authorizer, refuse
 from policylang.decide.decision import Decision
 from policylang.diagnostics import Diagnostic, has_errors
 from policylang.errors import InternalError, PolicyInvalid
-from policylang.evaluate.firings import Evaluator, Limits
+from policylang.evaluate.firings import (
+    NOTHING_SETTLED,
+    About,
+    Evaluator,
+    Limits,
+    Settled,
+    Settling,
+)
 from policylang.facts.border import Border
 from policylang.facts.compile import compile_border
 from policylang.facts.factset import FactSet
@@ -199,6 +206,13 @@ class Bundle:
                 evaluator=choose(parts.program, held.rows, parts.evaluator_name),
             )
         )
+
+    def settled(self, about: About) -> Settled:
+        """The firings that do not depend on a request, for an action: see `Decision.settled`."""
+        evaluator = self._parts.evaluator
+        if not isinstance(evaluator, Settling):
+            return NOTHING_SETTLED
+        return evaluator.settled(about, self._parts.limits)
 
     def close(self) -> None:
         """Give back what the evaluator holds. Deciding after that is an error of the caller."""

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from policylang.decide.decision import Decision, Later, Outcome, Reason, deferred_decision
 from policylang.decide.sentences import Sentence
-from policylang.evaluate.firings import NOTHING_SETTLED, Firing
+from policylang.evaluate.firings import About, Firing, Settled
 from policylang.evaluate.model import Model
 from policylang.facts.factset import FactSet
 from policylang.facts.values import Value
@@ -87,5 +87,15 @@ def put_together(common: Common, bindings: Bindings, messages: tuple[str, ...]) 
 
 
 def travelling(common: Common) -> Common:
-    """The common part for another process: firings of reference data alone stay in this one."""
-    return common._replace(later=common.later._replace(settled=NOTHING_SETTLED))
+    """The common part for another process: of firings of reference data alone goes what they are about."""
+    return _with_settled(common, Settled(about=common.later.settled.about))
+
+
+def arrived(common: Common, find: Callable[[About], Settled]) -> Common:
+    """The common part from another process, with settled firings as `find` gives them."""
+    about = common.later.settled.about
+    return common if about is None else _with_settled(common, find(about))
+
+
+def _with_settled(common: Common, settled: Settled) -> Common:
+    return common._replace(later=common.later._replace(settled=settled))

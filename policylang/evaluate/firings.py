@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from policylang.facts.factset import FactSet
 from policylang.facts.values import Value
@@ -44,16 +44,57 @@ class Failure:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+About: TypeAlias = tuple[str, frozenset[str]]
+"""An action, and the relations of which a request has rows of its own beside reference data."""
+
+
 class Settled:
     """The firings of what depends on tables and reference data alone, which is the same for every request.
 
     They may be many: one object is shared by all evaluations, and nothing walks it unless a proof asks.
-    `positions` are the places of all rules in the program.
+    `positions` are the places of all rules in the program. `about` says what they were settled for: they do not
+    travel between processes, and `found` finds them in another one when somebody asks.
     """
 
-    firings: tuple[Firing, ...] = ()
-    positions: Mapping[str, int] = field(default_factory=dict)
+    __slots__ = ("_find", "_firings", "about", "positions")
+
+    def __init__(
+        self,
+        firings: tuple[Firing, ...] = (),
+        positions: Mapping[str, int] | None = None,
+        about: About | None = None,
+    ) -> None:
+        self._firings = firings
+        self._find: Callable[[], Settled] | None = None
+        self.positions: Mapping[str, int] = {} if positions is None else positions
+        self.about = about
+
+    @classmethod
+    def found(cls, about: About, find: Callable[[], Settled]) -> Settled:
+        """Settled firings that are found when they are first asked for."""
+        made = cls(about=about)
+        made._find = find
+        return made
+
+    @property
+    def firings(self) -> tuple[Firing, ...]:
+        """The firings, in the order of the program."""
+        if self._find is not None:
+            there = self._find()
+            self._firings, self.positions, self._find = there.firings, there.positions, None
+        return self._firings
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Settled) and self.firings == other.firings
+
+    def __hash__(self) -> int:
+        return hash(self.about)
+
+    def __repr__(self) -> str:
+        return f"Settled({self.firings!r})"
+
+    def __reduce__(self) -> tuple[type[Settled], tuple[object, ...]]:
+        return Settled, (self.firings, self.positions, self.about)
 
 
 NOTHING_SETTLED: Final = Settled()
@@ -118,8 +159,8 @@ def merged(own: tuple[Firing, ...], settled: Settled) -> tuple[Firing, ...]:
     """
     if not settled.firings:
         return own
-    places = settled.positions
-    return tuple(sorted((*settled.firings, *own), key=lambda firing: places[firing.rule]))
+    firings, places = settled.firings, settled.positions
+    return tuple(sorted((*firings, *own), key=lambda firing: places[firing.rule]))
 
 
 Evaluation: TypeAlias = Firings | Failure
@@ -159,4 +200,13 @@ class Evaluator(Protocol):
 
     def close(self) -> None:
         """Give back workers and memory. Evaluating after that is an error of the caller."""
+        ...
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """An evaluator that can say again what is settled."""
+
+    def settled(self, about: About, limits: Limits) -> Settled:
+        """What is settled for an action; nothing where that fails."""
         ...

@@ -23,6 +23,7 @@ from policylang.evaluate.asp.solve import Compiled, Found, row_symbols
 from policylang.evaluate.asp.terms import AspProgram
 from policylang.evaluate.firings import (
     NOTHING_SETTLED,
+    About,
     Evaluation,
     Failure,
     Firing,
@@ -144,6 +145,11 @@ class AspEvaluator:
             self._ready_for(action)
             return self._solved[self._solved_for(slice_for(self._program, action))]
 
+    def settled(self, about: About, limits: Limits) -> Settled:
+        """What is settled for an action; nothing where that fails."""
+        ready = self._ready_within(about[0], limits)
+        return NOTHING_SETTLED if isinstance(ready, Failure) else ready.settled
+
     def close(self) -> None:
         """Give back workers and memory."""
         self._ready.clear()
@@ -224,7 +230,9 @@ class AspEvaluator:
             measure=Measure(self._program, compiled.program),
             bounds=Bounds(compiled.program, known),
             held=known,
-            settled=Settled(fixed_firings, self._positions) if fixed_firings else NOTHING_SETTLED,
+            settled=Settled(fixed_firings, self._positions, (part.action, frozenset()))
+            if fixed_firings
+            else NOTHING_SETTLED,
             failure=fixed.failure,
             places=places,
             batches=Batches(self._program, part, access, compiled.table),
