@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,9 +61,18 @@ class Filter:
 
     @property
     def about_decisions(self) -> bool:
-        """Whether it asks for something that only decisions have."""
-        asked = (self.action, self.agent, self.outcome, self.rule, self.fact, self.where)
+        """Whether it asks for something of the view `decisions`."""
+        asked = (self.action, self.agent, self.outcome, self.rule, self.where)
         return any(value is not None for value in asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A column of a fact, action or history, and whether it holds numbers."""
+
+    relation: str
+    column: str
+    is_number: bool
 
 
 class TraceQueryError(PolicyError):
@@ -136,13 +145,13 @@ class TraceView:
 
         Raises `TraceQueryError` where `chosen.where` is no condition.
         """
-        conditions, values = _conditions(chosen)
+        conditions, values = _conditions(chosen, self._places(chosen.fact))
         order = f"ORDER BY id {'DESC' if chosen.newest_first else 'ASC'}"
         yield from self._fetch(" AND ".join(conditions), values, order, chosen.limit)
 
     def count(self, chosen: Filter) -> int:
         """How many records the filter lets through, whatever its limit. Raises as `records` does."""
-        conditions, values = _conditions(chosen)
+        conditions, values = _conditions(chosen, self._places(chosen.fact))
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         _, ((number,),) = self.query(f"SELECT count(*) FROM base.records {where}", values)
         return int(number)
@@ -244,6 +253,17 @@ class TraceView:
 
     # --- reading ---
 
+    def _places(self, fact: tuple[str, str, str] | None) -> list[Place]:
+        """The columns that the name of a fact and of a field may mean, in every program; no secret ones."""
+        if fact is None:
+            return []
+        rows = self.database.execute(
+            """SELECT DISTINCT relation, name, type = 'Int' OR type LIKE 'Decimal%' FROM base.columns
+                WHERE NOT secret AND name = $field AND (relation = $fact OR suffix(relation, '.' || $fact))""",
+            {"fact": fact[0], "field": fact[1]},
+        )
+        return [Place(*row) for row in rows.fetchall()]
+
     def _first(
         self, is_meant: Callable[[Record], bool], condition: str, values: dict[str, str]
     ) -> Record | None:
@@ -289,7 +309,7 @@ def _contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
                 break
 
 
-def _conditions(chosen: Filter) -> tuple[list[str], dict[str, Any]]:
+def _conditions(chosen: Filter, places: Iterable[Place]) -> tuple[list[str], dict[str, Any]]:
     conditions: list[str] = []
     values: dict[str, Any] = {}
     for name, condition in (
@@ -306,6 +326,8 @@ def _conditions(chosen: Filter) -> tuple[list[str], dict[str, Any]]:
     if chosen.about_decisions:
         inner = list(_about(chosen, values))
         conditions.append(f"id IN (SELECT id FROM decisions WHERE {' AND '.join(inner)})")
+    if chosen.fact is not None:
+        conditions.append(_on_fact(chosen.fact[2], places, values))
     return conditions, values
 
 
@@ -323,9 +345,24 @@ def _about(chosen: Filter, values: dict[str, Any]) -> Iterator[str]:
         if (value := getattr(chosen, name)) is not None:
             values[name] = value
             yield condition
-    if chosen.fact is not None:
-        values["fact"], values["field"], values["value"] = chosen.fact
-        yield """id IN (SELECT decision FROM facts WHERE (fact = $fact OR suffix(fact, '.' || $fact))
-            AND field = $field AND (value = $value OR number = TRY_CAST($value AS DECIMAL(38, 6))))"""
     if chosen.where is not None:
         yield f"({chosen.where})"
+
+
+def _on_fact(value: str, places: Iterable[Place], values: dict[str, Any]) -> str:
+    """The condition that one of these columns has a value: as it is written, or as a number where it holds numbers."""
+    values["value"] = value
+    found = []
+    for place in places:
+        path = literal(f'$."{_plain(place.relation)}"[*].values."{_plain(place.column)}"')
+        same = "x = $value"
+        if place.is_number:
+            same += " OR TRY_CAST(x AS DECIMAL(38, 6)) = TRY_CAST($value AS DECIMAL(38, 6))"
+        found.append(f"len([x FOR x IN json_extract_string(facts, {path}) IF {same}]) > 0")
+    any_of = " OR ".join(found) or "$value IS NULL"
+    return f"id IN (SELECT id FROM base.decisions WHERE {any_of})"
+
+
+def _plain(name: str) -> str:
+    """A name without what would end it in a path."""
+    return name.replace('"', "").replace("\\", "")

@@ -23,12 +23,13 @@ class StoreReading:
         """The DuckDB file, which is there once something was folded."""
         return self._path
 
-    def view(self, *, wait: float = 10.0) -> TraceView:
+    def view(self, *, wait: float = 10.0, personal: bool = False) -> TraceView:
         """A consistent view of all that is recorded until now, to be closed after use.
 
+        With `personal` its views show personal values whose keys are there.
         Raises `TraceUnavailableError` where the file is held by another process for longer than `wait` seconds.
         """
-        return TraceView(self._path, self._folder, wait=wait)
+        return TraceView(self._path, self._folder, wait=wait, personal=personal)
 
     def get(self, id_: str) -> Record | None:
         """The record of that identity, or None."""

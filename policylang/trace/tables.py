@@ -103,7 +103,7 @@ ROOT: Final = "sha256(string_agg(digest, '' ORDER BY sequence))"
 BASE_VIEWS: Final = {
     "decisions": """
         SELECT id, "at" AS decided_at, requested_at, action, agent, outcome, stage, bucket, program, evaluator,
-            microseconds, rejection, error, rules, overridden, violated,
+            microseconds, rejection, error, rules, overridden, violated, facts,
             json_extract(facts, '$."' || translate(action, '"\\', '') || '"[0].values') AS arguments
         FROM {s}.records WHERE kind = 'decision'""",
     "firings": """
