@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from policylang.rollout.composing import Composer
 from policylang.rollout.criteria import Verdict
 from policylang.rollout.guards import Guard, RefusedStepError
 from policylang.rollout.judging import Judgement, judge, period_of
@@ -77,7 +78,8 @@ def advance(
     Criteria for rolling back come first. What is not there to be judged (nothing seen, too few units) waits.
     Raises `PolicyInvalid` where nobody published the module.
     """
-    rollouts = Rollouts(store, clock=clock)
+    composer = Composer(store.state)
+    rollouts = Rollouts(store, clock=clock, composer=composer)
     status = rollouts.status(module)
     waiting = [
         standing
@@ -87,21 +89,26 @@ def advance(
     ]
     found = []
     for standing in sorted(waiting, key=lambda s: (s.module, s.version)):
-        judged = _judged(store, standing, status.counted.get(standing.rollout, {}), clock())
+        counted = status.counted.get(standing.rollout, {})
+        judged = _judged(store, composer, standing, counted, clock())
         if judged is not None and (judged.promote or judged.rollback):
             found.append(_advanced(rollouts, standing, judged, dry_run=dry_run))
     return tuple(found)
 
 
 def _judged(
-    store: TraceStore, standing: Standing, counted: Mapping[str, int], now: dt.datetime
+    store: TraceStore,
+    composer: Composer,
+    standing: Standing,
+    counted: Mapping[str, int],
+    now: dt.datetime,
 ) -> Judgement | None:
     with store.state.read() as reading:
         version = find_version(reading, standing.module, standing.version)
     period = period_of(store, standing.module, standing.version, standing.stage)
     if version is None or period is None:
         return None
-    return judge(store, program_with(store, version), period, counted, now)
+    return judge(store, program_with(store, version, composer), period, counted, now)
 
 
 def _advanced(

@@ -53,10 +53,16 @@ def report_on(
     return report_of(found, why(live, version.name), until)
 
 
-def program_with(store: TraceStore, version: Version) -> Program | None:
-    """The active program with a version in the place of its module's; None where they make none."""
+def program_with(
+    store: TraceStore, version: Version, composer: Composer | None = None
+) -> Program | None:
+    """The active program with a version in the place of its module's; None where they make none.
+
+    A `composer` that is kept parses every text once.
+    """
+    made = composer or Composer(store.state)
     try:
-        return Composer(store.state).program(versions_with(store, version).values())
+        return made.program(versions_with(store, version).values())
     except PolicyInvalid:
         return None
 
