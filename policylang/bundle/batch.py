@@ -228,7 +228,7 @@ class _Pool:
         """What is settled as this process finds it, and not before somebody asks."""
         known = self._settled_for.get(about)
         if known is None:
-            find = partial(self._bundle.settled, about)
+            find = partial(self._bundle._settled, about)
             known = self._settled_for[about] = Settled.found(about, find)
         return known
 

@@ -207,7 +207,7 @@ class Bundle:
             )
         )
 
-    def settled(self, about: About) -> Settled:
+    def _settled(self, about: About) -> Settled:
         """The firings that do not depend on a request, for an action: see `Decision.settled`."""
         evaluator = self._parts.evaluator
         if not isinstance(evaluator, Settling):

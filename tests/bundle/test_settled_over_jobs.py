@@ -38,13 +38,13 @@ def test_settled_firings_are_not_looked_for_until_they_are_asked_for(
     """A batch over processes settles nothing in the process that asked for it, and later once."""
     with loads(POLICY, reference={"inherits": ROWS}, evaluator="plan") as bundle:
         asked: list[object] = []
-        settled = type(bundle).settled
+        settled = type(bundle)._settled
 
         def counted(self: object, about: object) -> object:
             asked.append(about)
             return settled(self, about)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(type(bundle), "settled", counted)
+        monkeypatch.setattr(type(bundle), "_settled", counted)
         decisions = list(bundle.decide_many(REQUESTS, jobs=2))
         assert [d.reasons for d in decisions]
         assert asked == []
