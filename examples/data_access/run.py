@@ -39,7 +39,9 @@ def _answer(decision: Decision, request: dict[str, Any], fields: list[str]) -> s
         return f"{decision.outcome.value}: {decision.reasons[0].message}"
     masked = {dict(duty.arguments)["field"] for duty in decision.obligations if duty.name == "mask"}
     record = PATIENTS[request["args"]["patient"]]
-    return ", ".join(f"{name} ***" if name in masked else f"{name} {record[name]}" for name in fields)
+    return ", ".join(
+        f"{name} ***" if name in masked else f"{name} {record[name]}" for name in fields
+    )
 
 
 if __name__ == "__main__":
