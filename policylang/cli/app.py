@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections.abc import Iterator
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Final
@@ -41,6 +42,16 @@ COMMANDS: Final = {
     "config": "Show the settings of this project.",
     "explain": "Show the page of a diagnostic.",
     "completion": "Print the script that completes commands in a shell.",
+}
+
+
+# What `policylang` alone shows of them: each command stands in one group.
+GROUPS: Final = {
+    "write": ("init", "check", "fmt", "test", "explain", "schema", "facts", "stdlib"),
+    "decide": ("eval", "why"),
+    "look back": ("trace", "replay", "audit"),
+    "change": ("publish", "versions", "diff", "backtest", "rollout"),
+    "operate": ("stop", "approvals", "doctor", "config", "completion"),
 }
 
 
@@ -115,11 +126,26 @@ def _ask_for_a_report(bug: Exception) -> None:
     )
 
 
+def _start() -> Iterator[str]:
+    """Where to start, for somebody who typed `policylang` and nothing else."""
+    yield "policylang: policies for AI agents, small, typed, tested, and answered with a proof."
+    yield "\nStart here:"
+    yield "  policylang init refunds    make a small project, and say what to do next"
+    yield "\nThe commands:"
+    for group, names in GROUPS.items():
+        yield f"  {group:9}  {', '.join(names)}"
+    yield "\n`policylang COMMAND --help` shows examples, `policylang --help` what each command is for."
+
+
 @click.command(
     cls=Commands,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="`policylang init DIR` is a good start; `policylang COMMAND --help` shows examples.",
 )
 @click.version_option(__version__, message="policylang %(version)s")
-def policylang() -> None:
+@click.pass_context
+def policylang(ctx: click.Context) -> None:
     """Policies for AI agents: small, typed, tested, and answered with a proof."""
+    if ctx.invoked_subcommand is None:
+        click.echo("\n".join(_start()))

@@ -42,7 +42,11 @@ def command() -> None:
 @store_option
 @json_option
 def list_(status: str | None, store_path: str, as_json: bool) -> None:
-    """List approvals, the oldest first."""
+    """List approvals, the oldest first.
+
+    \b
+    policylang approvals list --status pending --store traces.duckdb
+    """
     from policylang.gate.approvals import ApprovalStatus
 
     with _store(store_path) as store:
@@ -61,7 +65,11 @@ def list_(status: str | None, store_path: str, as_json: bool) -> None:
 @store_option
 @json_option
 def show(ticket: str, store_path: str, as_json: bool) -> None:
-    """Show what TICKET asks: the arguments that will run, why it is asked, and the proof."""
+    """Show what TICKET asks: the arguments that will run, why it is asked, and the proof.
+
+    \b
+    policylang approvals show TICKET --store traces.duckdb
+    """
     with _store(store_path) as store:
         approval = _found(store, ticket)
     if as_json:
@@ -105,6 +113,10 @@ def grant(ticket: str, store_path: str, as_json: bool, **given: Any) -> None:
 
     The policy decides by its action `approve_ACTION`, with the facts that are given. Whoever may write to the
     store is believed about who they are: protect its files.
+
+    \b
+    policylang approvals grant TICKET --as maria --facts maria.json --store traces.duckdb
+    policylang approvals grant TICKET --as maria --role finance --note "seen the invoice" --store traces.duckdb
     """
     _vote(ticket, store_path, as_json, given, granted=True)
 
@@ -112,20 +124,32 @@ def grant(ticket: str, store_path: str, as_json: bool, **given: Any) -> None:
 @command.command("refuse")
 @_voting
 def refuse(ticket: str, store_path: str, as_json: bool, **given: Any) -> None:
-    """Refuse what TICKET asks: the call can never run."""
+    """Refuse what TICKET asks: the call can never run.
+
+    \b
+    policylang approvals refuse TICKET --as maria --note "not our customer" --store traces.duckdb
+    """
     _vote(ticket, store_path, as_json, given, granted=False)
 
 
 @command.command("withdraw")
 @click.argument("ticket")
 @store_option
-def withdraw(ticket: str, store_path: str) -> None:
-    """Take the question of TICKET back, so that nobody can grant it any more."""
+@json_option
+def withdraw(ticket: str, store_path: str, as_json: bool) -> None:
+    """Take the question of TICKET back, so that nobody can grant it any more.
+
+    \b
+    policylang approvals withdraw TICKET --store traces.duckdb
+    """
     with _store(store_path) as store:
         approval = _reader(store).withdraw(ticket)
     if approval is None:
         raise click.ClickException(f"{ticket} is no approval that is open")
-    click.echo(_line(approval))
+    if as_json:
+        write_json(approval.to_json())
+    else:
+        click.echo(_line(approval))
 
 
 def _vote(

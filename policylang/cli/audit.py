@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from policylang.cli.output import json_option
+from policylang.cli.output import json_option, write_json
 from policylang.cli.rows import rows_text
 from policylang.cli.traces import existing, opened, personal_option, said, store_option
 
@@ -38,7 +38,12 @@ _csv_option = click.option("--csv", "as_csv", is_flag=True, help="Write CSV.")
 @json_option
 @_csv_option
 def sql(query: str, store_path: str, personal: bool, as_json: bool, as_csv: bool) -> None:
-    """Answer an SQL query over the views `decisions`, `reasons`, `facts`, `facts.NAME`, `daily`, ..."""
+    """Answer an SQL query over the views `decisions`, `reasons`, `facts`, `facts.NAME`, `daily`, ...
+
+    \b
+    policylang audit sql "SELECT day, outcome, decisions FROM daily" --store traces.duckdb
+    policylang audit sql "SELECT id, action FROM decisions WHERE outcome = 'deny'" --csv --store traces.duckdb
+    """
     with opened(store_path, personal=personal) as view:
         names, rows = view.query(query)
     _write(names, rows, as_json, as_csv)
@@ -47,15 +52,24 @@ def sql(query: str, store_path: str, personal: bool, as_json: bool, as_csv: bool
 @command.command("views")
 @click.argument("name", metavar="[VIEW]", required=False)
 @store_option
-def views(name: str | None, store_path: str) -> None:
-    """List the views of a store, or the columns of one of them."""
-    from policylang.cli.audit_views import column_lines, view_lines
+@json_option
+def views(name: str | None, store_path: str, as_json: bool) -> None:
+    """List the views of a store, or the columns of one of them.
+
+    \b
+    policylang audit views --store traces.duckdb
+    policylang audit views decisions --store traces.duckdb
+    """
+    from policylang.cli.audit_views import columns_of, lines_of, views_of
 
     with opened(store_path) as view:
-        lines = list(view_lines(view) if name is None else column_lines(view, name))
-    if not lines:
+        found = list(views_of(view) if name is None else columns_of(view, name))
+    if not found and name is not None:
         raise click.UsageError(f"no view `{name}`; `policylang audit views` shows them")
-    click.echo("\n".join(lines))
+    if as_json:
+        write_json(found)
+    else:
+        click.echo("\n".join(lines_of(found)))
 
 
 @command.command("shell")
@@ -65,6 +79,10 @@ def shell(store_path: str, personal: bool) -> None:
     """Ask one SQL query after another; `\\?` shows what else there is.
 
     Reads queries from standard input, each ended by `;`, where that is no terminal.
+
+    \b
+    policylang audit shell --store traces.duckdb
+    policylang audit shell --store traces.duckdb < questions.sql
     """
     from policylang.cli.audit_shell import Shell
     from policylang.trace.reading import TraceView
@@ -78,11 +96,19 @@ def shell(store_path: str, personal: bool) -> None:
 
 
 @command.command("list")
-def list_() -> None:
-    """List the audits that ship, with their parameters."""
-    from policylang.cli.audit_views import audit_lines
+@json_option
+def list_(as_json: bool) -> None:
+    """List the audits that ship, with their parameters.
 
-    click.echo("\n".join(audit_lines()))
+    \b
+    policylang audit list
+    """
+    from policylang.cli.audit_views import audit_lines, audits
+
+    if as_json:
+        write_json(list(audits()))
+    else:
+        click.echo("\n".join(audit_lines()))
 
 
 @command.command("run")
@@ -102,7 +128,11 @@ def run(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Run the audit NAME; `policylang audit list` shows them."""
+    """Run the audit NAME; `policylang audit list` shows them.
+
+    \b
+    policylang audit run denials_by_reason --store traces.duckdb --param since=2026-11-01
+    """
     from policylang.trace.audit import audit, audit_names
 
     if name not in audit_names():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import click
 
-from policylang.cli.audit_views import audit_lines, column_lines, view_lines, view_names
+from policylang.cli.audit_views import audit_lines, columns_of, lines_of, view_names, views_of
 from policylang.cli.rows import WIDEST, Form, rows_text
 
 if TYPE_CHECKING:
@@ -124,9 +124,12 @@ class Shell:
             case "?", _:
                 click.echo(HELP)
             case "d", []:
-                self._show("\n".join(view_lines(self._view)))
+                self._show("\n".join(lines_of(list(views_of(self._view)))))
             case "d", [view]:
-                self._show("\n".join(column_lines(self._view, view)) or f"there is no view {view}")
+                self._show(
+                    "\n".join(lines_of(list(columns_of(self._view, view))))
+                    or f"there is no view {view}"
+                )
             case "audits", []:
                 self._show("\n".join(audit_lines()))
             case "run", [audit, *params]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from policylang.trace.reading import TraceView
@@ -20,19 +20,17 @@ def view_names(view: TraceView) -> list[str]:
     return [name for (name,) in view.query(_VIEWS)[1]]
 
 
-def view_lines(view: TraceView) -> Iterator[str]:
+def views_of(view: TraceView) -> Iterator[dict[str, str]]:
     """Each view, and what one row of it is."""
     from policylang.trace.documented import DOCUMENTED
 
-    names = view_names(view)
-    width = max(map(len, names), default=0)
-    for name in names:
+    for name in view_names(view):
         known = DOCUMENTED.get(name)
         about = known.about if known is not None else "one row of that fact, in its types"
-        yield f"{name.ljust(width)}  {about}"
+        yield {"view": name, "about": about}
 
 
-def column_lines(view: TraceView, name: str) -> Iterator[str]:
+def columns_of(view: TraceView, name: str) -> Iterator[dict[str, str]]:
     """Each column of a view, its type, and what it holds; nothing where there is no such view."""
     from policylang.trace.documented import DOCUMENTED
     from policylang.trace.views import quoted
@@ -43,18 +41,33 @@ def column_lines(view: TraceView, name: str) -> Iterator[str]:
     schema, dot, rest = name.partition(".")
     place = f"{quoted(schema)}.{quoted(rest)}" if dot else quoted(name)
     known = DOCUMENTED.get(name)
-    rows = [(row[0], row[1]) for row in view.query(f"DESCRIBE {place}")[1]]
-    widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
-    for column, type_ in rows:
+    for column, type_, *_ in view.query(f"DESCRIBE {place}")[1]:
         about = known.columns.get(column, "") if known is not None else ""
-        yield f"{column.ljust(widths[0])}  {type_.ljust(widths[1])}  {about}".rstrip()
+        yield {"column": column, "type": type_, "about": about}
 
 
-def audit_lines() -> Iterator[str]:
+def audits() -> Iterator[dict[str, Any]]:
     """Each audit that ships, its title, and its parameters with their defaults."""
     from policylang.trace.audit import audit, audit_names
 
     for name in audit_names():
         found = audit(name)
-        given = " ".join(f"{key}={value}" for key, value in found.params.items())
-        yield f"{name:32} {found.title}{f'  [{given}]' if given else ''}"
+        yield {"audit": name, "title": found.title, "params": dict(found.params)}
+
+
+def lines_of(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Views or columns as lines, in which everything but the last is as wide as its widest."""
+    if not rows:
+        return
+    *fields, last = rows[0]
+    widths = {field: max(len(row[field]) for row in rows) for field in fields}
+    for row in rows:
+        shown = [row[field].ljust(widths[field]) for field in fields]
+        yield "  ".join([*shown, row[last]]).rstrip()
+
+
+def audit_lines() -> Iterator[str]:
+    """Each audit that ships, its title, and its parameters with their defaults, as lines."""
+    for found in audits():
+        given = " ".join(f"{key}={value}" for key, value in found["params"].items())
+        yield f"{found['audit']:32} {found['title']}{f'  [{given}]' if given else ''}"

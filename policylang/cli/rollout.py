@@ -83,7 +83,13 @@ def consent_options(command: Command) -> Command:
 
 @command.command("start")
 @click.argument("names", nargs=-1, required=True, metavar="MODULE@VERSION...")
-@click.option("--stage", type=click.Choice(_STAGES), default="shadow", show_default=True)
+@click.option(
+    "--stage",
+    type=click.Choice(_STAGES),
+    default="shadow",
+    show_default=True,
+    help="Where it starts.",
+)
 @consent_options
 @click.option("--inline", is_flag=True, help="Evaluate the shadow before the caller goes on.")
 @click.option(

@@ -113,7 +113,8 @@ def _page(store: TraceStore, found: Report, live: str | None) -> str:
 @click.argument("name", metavar="METRIC")
 @click.argument("value", default="true")
 @store_option
-def metric(decision: str, name: str, value: str, store_path: str) -> None:
+@json_option
+def metric(decision: str, name: str, value: str, store_path: str, as_json: bool) -> None:
     """Report what became of a decision: that something happened, how often, or how much.
 
     VALUE is `true` (the default), `false`, a whole number or an exact amount.
@@ -122,14 +123,16 @@ def metric(decision: str, name: str, value: str, store_path: str) -> None:
     policylang rollout metric 019ab5c2-... complaint --store traces.duckdb
     policylang rollout metric 019ab5c2-... refunded 48.00 --store traces.duckdb
     """
-    from policylang.trace.metrics import record_metric
+    from policylang.trace.metrics import metric_body, record_metric
 
     with changed(store_path) as store:
         _known(store, decision)
         try:
-            record_metric(store, decision, name, _value(value))
+            recorded = record_metric(store, decision, name, _value(value))
         except ValueError as error:
             raise click.UsageError(str(error)) from error
+    if as_json:
+        write_json({"id": recorded, **metric_body(decision, name, _value(value))})
 
 
 def _known(store: TraceStore, decision: str) -> None:

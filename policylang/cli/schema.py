@@ -56,6 +56,10 @@ def write(policies: tuple[str, ...], form: str, actions: tuple[str, ...]) -> Non
 
     JSON is an object with the schema of the requests of each action under `requests`, and of each fact under `facts`;
     with one `--action` it is the schema of its requests alone. Tools are a list.
+
+    \b
+    policylang schema write refunds.policy --action refund
+    policylang schema write refunds.policy --format openai-tool
     """
     from policylang.bundle.loading import load
 

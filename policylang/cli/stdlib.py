@@ -30,7 +30,11 @@ def command() -> None:
 @command.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """List the modules, with what each is for."""
+    """List the modules, with what each is for.
+
+    \b
+    policylang stdlib list
+    """
     from policylang.bundle.stdlib import standard_modules
 
     modules = standard_modules()
@@ -47,7 +51,12 @@ def list_(as_json: bool) -> None:
 @click.option("--outline", is_flag=True, help="What it declares, without how.")
 @json_option
 def show(name: str, outline: bool, as_json: bool) -> None:
-    """Show the module NAME as it is written; its prefix `std.` may be left out."""
+    """Show the module NAME as it is written; its prefix `std.` may be left out.
+
+    \b
+    policylang stdlib show agents
+    policylang stdlib show std.calendar --outline
+    """
     module = _found(name)
     if as_json:
         write_json(_json(module, outline))

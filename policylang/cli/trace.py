@@ -48,7 +48,9 @@ command.add_command(trace_retain.command)
 @command.command("list")
 @store_option
 @filter_options
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="So many of them."
+)
 @click.option("--oldest-first", is_flag=True, help="The oldest first; without it the newest are.")
 @click.option("--after", metavar="ID", help="The page that follows the decision ID.")
 @personal_option
@@ -62,7 +64,13 @@ def list_(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """List decisions, one a line, the newest first."""
+    """List decisions, one a line, the newest first.
+
+    \b
+    policylang trace list --store traces.duckdb
+    policylang trace list --outcome deny --since 30d --agent support-bot --store traces.duckdb
+    policylang trace list --action refund --limit 1000 --json --store traces.duckdb
+    """
     filter_ = chosen(given, after=after, limit=limit, newest_first=not oldest_first)
     with opened(store_path, personal=personal) as view:
         shown = _shown(view, personal, as_json)
@@ -74,8 +82,14 @@ def list_(
 @click.argument("id_", metavar="ID")
 @store_option
 @personal_option
-def show(id_: str, store_path: str, personal: bool) -> None:
-    """Show one record as it was written, with its place in its chain."""
+@json_option
+def show(id_: str, store_path: str, personal: bool, as_json: bool) -> None:
+    """Show one record as it was written, with its place in its chain: as JSON, with and without `--json`.
+
+    \b
+    policylang trace show 019ab5c2-... --store traces.duckdb
+    """
+    del as_json  # A record has no other form: the option is there so that it may always be given.
     with opened(store_path) as view:
         record = view.get(id_)
         if record is None:
@@ -89,14 +103,21 @@ def show(id_: str, store_path: str, personal: bool) -> None:
 @command.command("tail")
 @store_option
 @filter_options
-@click.option("-n", "lines", type=click.IntRange(0), default=10, show_default=True)
+@click.option(
+    "-n", "lines", type=click.IntRange(0), default=10, show_default=True, help="So many of them."
+)
 @click.option("--follow", "-f", is_flag=True, help="Go on with what is recorded from now on.")
 @personal_option
 @json_option
 def tail(
     store_path: str, lines: int, follow: bool, personal: bool, as_json: bool, **given: Any
 ) -> None:
-    """Show the last decisions, the newest last."""
+    """Show the last decisions, the newest last.
+
+    \b
+    policylang trace tail --store traces.duckdb
+    policylang trace tail --follow --outcome needs_approval --store traces.duckdb
+    """
     with opened(store_path, personal=personal) as view:
         shown = _shown(view, personal, as_json)
         # One at least: what is newer than that is new.
@@ -143,8 +164,15 @@ def _minute_before(id_: str) -> str:
 
 @command.command("fold")
 @store_option
-def fold(store_path: str) -> None:
-    """Move what writers are done with into the DuckDB file."""
+@json_option
+def fold(store_path: str, as_json: bool) -> None:
+    """Move what writers are done with into the DuckDB file.
+
+    Ends with 1 where a line of a segment is damaged.
+
+    \b
+    policylang trace fold --store traces.duckdb
+    """
     from policylang.trace.folding import fold as fold_segments
     from policylang.trace.store import segments_of
 
@@ -152,9 +180,15 @@ def fold(store_path: str) -> None:
     segments_of(path).mkdir(exist_ok=True, mode=0o700)
     with said():
         folded = fold_segments(path, segments_of(path))
-    for damage in folded.damages:
-        click.echo(f"{damage.segment.name}:{damage.line}: {damage.problem}", err=True)
-    click.echo(f"{counted(folded.records, 'record')} folded")
+    damages = [(damage.segment.name, damage.line, damage.problem) for damage in folded.damages]
+    for segment, line, problem in damages:
+        click.echo(f"{segment}:{line}: {problem}", err=True)
+    if as_json:
+        fields = ("segment", "line", "problem")
+        found = [dict(zip(fields, damage, strict=True)) for damage in damages]
+        write_json({"records": folded.records, "damages": found})
+    else:
+        click.echo(f"{counted(folded.records, 'record')} folded")
     if folded.damages:
         raise click.exceptions.Exit(ExitCode.FAILED)
 
@@ -165,13 +199,22 @@ def fold(store_path: str) -> None:
 @click.option(
     "--key-file", type=click.Path(path_type=Path), help="Sign it with the key in this file."
 )
-def checkpoint(to: Path, store_path: str, key_file: Path | None) -> None:
-    """Write to FILE how far every chain has reached. Keep it where nobody who can write the store can."""
+@json_option
+def checkpoint(to: Path, store_path: str, key_file: Path | None, as_json: bool) -> None:
+    """Write to FILE how far every chain has reached. Keep it where nobody who can write the store can.
+
+    \b
+    policylang trace checkpoint kept/checkpoint.json --store traces.duckdb
+    policylang trace checkpoint kept/checkpoint.json --key-file checkpoint.key --store traces.duckdb
+    """
     from policylang.trace.store import TraceStore
 
     with said(), TraceStore.open(existing(store_path)) as store:
         made = store.checkpoint(to, _key(key_file))
-    click.echo(f"{counted(len(made.heads), 'chain')} at {made.at}")
+    if as_json:
+        write_json({"file": str(to), "at": made.at, "chains": len(made.heads)})
+    else:
+        click.echo(f"{counted(len(made.heads), 'chain')} at {made.at}")
 
 
 @command.command("verify")
@@ -203,6 +246,10 @@ def verify(
     """Check that everything is what was recorded; name the first record that is not, and what is wrong.
 
     Ends with 0 where it is and with 1 where it is not.
+
+    \b
+    policylang trace verify --store traces.duckdb
+    policylang trace verify --checkpoint kept/checkpoint.json --store traces.duckdb
     """
     from policylang.trace.checkpoint import read_checkpoint
     from policylang.trace.verify import verify as check

@@ -95,7 +95,11 @@ def filter_options(command: Command) -> Command:
             "--since", metavar="TIME", help="From this time (UTC), or so long ago: 30d, 12h."
         ),
         click.option("--rule", help="Decisions that this rule determined, or was overridden in."),
-        click.option("--outcome", type=click.Choice(["allow", "deny", "needs_approval"])),
+        click.option(
+            "--outcome",
+            type=click.Choice(["allow", "deny", "needs_approval"]),
+            help="Decisions with this outcome.",
+        ),
         click.option("--agent", help="Decisions for this agent."),
         click.option("--action", help="Decisions about this action."),
     ):
