@@ -9,10 +9,10 @@ from policylang.decide.json import FACTS_FORM
 from policylang.errors import PolicyError
 from policylang.evaluate.firings import Firing
 from policylang.facts.factset import Cell, FactSet, Row
-from policylang.facts.forms import Reader, Unfit, read_datetime
+from policylang.facts.forms import Reader, Unfit, read_datetime, read_wide_decimal
 from policylang.facts.reading import from_json, reader
 from policylang.facts.schema import Schema, Source
-from policylang.facts.types import Domain
+from policylang.facts.types import DecimalType, Domain, Type
 from policylang.facts.values import MISSING, Missing, Value
 from policylang.semantics.program import Program
 
@@ -94,7 +94,7 @@ def firings_from_json(form: Iterable[Mapping[str, Any]], program: Program) -> tu
             Firing(
                 fired["rule"],
                 tuple(
-                    from_json(fired.get("bindings", {})[variable.name], variable.type)
+                    _bound(fired.get("bindings", {})[variable.name], variable.type)
                     for variable in rules[fired["rule"]].variables
                 ),
             )
@@ -102,3 +102,10 @@ def firings_from_json(form: Iterable[Mapping[str, Any]], program: Program) -> tu
         )
     except (Unfit, KeyError, TypeError, AttributeError) as problem:
         raise UnreadableFormError(f"a firing does not fit its program: {problem}") from problem
+
+
+def _bound(given: object, type_: Type) -> Value:
+    """What a variable was bound to: a calculated number may be wider than what a request may give."""
+    if isinstance(type_, DecimalType) and isinstance(given, str):
+        return read_wide_decimal(given)
+    return from_json(given, type_)

@@ -248,6 +248,13 @@ def read_free_decimal(given: object) -> Decimal:
     return number or Decimal(0)
 
 
+def read_wide_decimal(given: str) -> Decimal:
+    """A number of any digits, from the text that `to_json` wrote of it; raises `Unfit`."""
+    if len(given) > MOST_INT_DIGITS + MAX_DIGITS + 2 or not _NUMBER.fullmatch(given):
+        raise _unfit_number(given)
+    return Decimal(given) or Decimal(0)
+
+
 def _decimal(bound: Value) -> Decimal:
     return Decimal(bound)  # type: ignore[arg-type]
 
