@@ -12,7 +12,7 @@ from policylang.facts.factset import Cell, FactSet, Row
 from policylang.facts.forms import Reader, Unfit, read_datetime, read_wide_decimal
 from policylang.facts.reading import from_json, reader
 from policylang.facts.schema import Schema, Source
-from policylang.facts.types import DecimalType, Domain, Type
+from policylang.facts.types import DecimalType, Domain, ListType, SetType, Type
 from policylang.facts.values import MISSING, Missing, Value
 from policylang.semantics.program import Program
 
@@ -108,4 +108,7 @@ def _bound(given: object, type_: Type) -> Value:
     """What a variable was bound to: a calculated number may be wider than what a request may give."""
     if isinstance(type_, DecimalType) and isinstance(given, str):
         return read_wide_decimal(given)
+    if isinstance(type_, SetType | ListType) and isinstance(given, list):
+        items = [_bound(item, type_.element.type) for item in given]
+        return frozenset(items) if isinstance(type_, SetType) else tuple(items)
     return from_json(given, type_)
