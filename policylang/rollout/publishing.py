@@ -18,6 +18,7 @@ from policylang.rollout import codes
 from policylang.rollout.differences import compare
 from policylang.rollout.versions import MODULE, Version, find_version
 from policylang.semantics.program import ModuleInfo, Program
+from policylang.syntax import parse, tree
 from policylang.trace.programs import reference_body
 from policylang.trace.state import Transaction
 from policylang.trace.store import TraceStore
@@ -65,7 +66,17 @@ def modules_in(bundle: Bundle) -> tuple[Version, ...]:
 
 
 def _own(bundle: Bundle) -> list[ModuleInfo]:
-    return [m for m in bundle.program.modules if m.name.partition(".")[0] != STDLIB_PREFIX]
+    """The modules that are published: not those of the standard library, and none that holds tests alone."""
+    own = [m for m in bundle.program.modules if m.name.partition(".")[0] != STDLIB_PREFIX]
+    return [module for module in own if not _only_tests(module)]
+
+
+def _only_tests(module: ModuleInfo) -> bool:
+    parsed = parse(module.source).module if module.source is not None else None
+    if parsed is None:
+        return False
+    kinds = {type(statement) for statement in parsed.statements} - {tree.UseStatement}
+    return bool(kinds) and kinds <= {tree.TestStatement, tree.FixtureStatement}
 
 
 def publish(store: TraceStore, bundle: Bundle, *, by: str) -> tuple[Published, ...]:

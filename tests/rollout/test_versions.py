@@ -46,6 +46,14 @@ def test_a_version_is_in_the_store_and_in_its_chain(store: TraceStore) -> None:
         assert verify(view).holds
 
 
+def test_a_module_of_tests_alone_is_not_published(store: TraceStore) -> None:
+    """Tests that lie beside a policy need no version, and are no part of what is published."""
+    tests = 'module shop_tests use shop fixture some {} test "t" { when shop.ship expect deny }'
+    put(store, text("1.0.0"), tests)
+    with store.state.read() as reading:
+        assert {version.module for version in all_versions(reading)} == {"shop"}
+
+
 def test_a_version_never_changes(store: TraceStore) -> None:
     """The same version with another content is refused with the difference, and the first one stays."""
     put(store, text("1.0.0", most=5))
