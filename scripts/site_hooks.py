@@ -45,7 +45,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         for target in _outside(waiting.pop()):
             if target not in seen:
                 seen.add(target)
-                files.append(File.generated(config, _place(target), abs_src_path=str(target)))
+                files.append(_file(target, config))
                 if target.suffix == ".md":
                     waiting.append(target)
     return files
@@ -53,7 +53,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Turn links to files of the repository into links of the site, and fences into what Pygments reads."""
-    home = Path(page.file.abs_src_path or "")
+    if page.file.abs_src_path is None:
+        return markdown
+    home = Path(page.file.abs_src_path)
 
     def placed(link: re.Match[str]) -> str:
         target = (home.parent / link["path"]).resolve()
@@ -77,7 +79,22 @@ def _menu(folder: Path) -> list[Any]:
 def _outside(page: Path) -> set[Path]:
     found = {(page.parent / link["path"]).resolve() for link in _LINK.finditer(page.read_text())}
     targets = {_index(path) if path.is_dir() else path for path in found}
-    return {path for path in targets if path.is_file() and not path.is_relative_to(DOCS)}
+    # A folder that is shown as a list brings the files of its list.
+    targets |= {file for path in targets if path.is_dir() for file in _listed(path)}
+    return {path for path in targets if path.exists() and not path.is_relative_to(DOCS)}
+
+
+def _file(target: Path, config: MkDocsConfig) -> File:
+    if not target.is_dir():
+        return File.generated(config, _place(target), abs_src_path=str(target))
+    names = [file.relative_to(target).as_posix() for file in _listed(target)]
+    listed = "\n".join(f"- [{name}]({name}.txt)" for name in names)
+    return File.generated(config, _place(target), content=f"# {target.name}\n\n{listed}\n")
+
+
+def _listed(folder: Path) -> list[Path]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".md")
+    return [path for path in files if "__pycache__" not in path.parts]
 
 
 def _index(folder: Path) -> Path:
@@ -89,7 +106,9 @@ def _index(folder: Path) -> Path:
 def _place(target: Path) -> str:
     # A README beside an index would be taken for the index of its folder.
     name: Any = target.relative_to(ROOT)
-    if name.name == "README.md":
+    if target.is_dir():
+        name = name / "index.md"
+    elif name.name == "README.md":
         name = name.with_name("index.md")
     elif target.suffix != ".md":
         name = name.with_name(f"{name.name}.txt")

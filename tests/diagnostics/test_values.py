@@ -56,7 +56,7 @@ def test_a_span_knows_its_text_and_ends() -> None:
 def test_a_code_is_declared_once() -> None:
     """A second declaration of a code, or a malformed one, is our own bug."""
     assert UNEXPECTED in declared()
-    for wrong in (UNEXPECTED.id, "PL1", "XX0101", "PL0999"):
+    for wrong in (UNEXPECTED.id, "PL1", "XX0101", "PL1999"):
         with pytest.raises(InternalError):
             declare(wrong, "t", "m")
 
