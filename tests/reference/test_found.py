@@ -59,11 +59,15 @@ LONG = 10**36
             "deny act if e(a: X) and 1 / X > 0 and date(now, Z) == date(now, Z) and g(z: Z)",
             id="two operations of one body that fail",
         ),
+        pytest.param(
+            "allow act if e(a: X) and 1 / X > 0 and Y == 2 / (X + 1) and not one(a: Y)",
+            id="a single row that is looked at beside what failed",
+        ),
     ],
 )
 def test_every_evaluator_answers_as_the_reference(rule: str) -> None:
     """A policy on which an evaluator once differed is answered by all of them as by the reference."""
-    declared = "facts d { a: Decimal(0) }\nfacts e { a: Int }\nfacts f { a: Decimal(2) }\nfacts g { z: String }\nfacts h { a: Decimal(0) }\naction act {}"
+    declared = "facts d { a: Decimal(0) }\nfacts e { a: Int }\nfacts f { a: Decimal(2) }\nfacts g { z: String }\nfacts h { a: Decimal(0) }\nfact one { a: Decimal(2) }\naction act {}"
     program = loads(f"module m\n{declared}\nrule r: {rule}").program
     rows = {
         "m.act": (Row(0, ()),),
@@ -72,6 +76,7 @@ def test_every_evaluator_answers_as_the_reference(rule: str) -> None:
         "m.h": (Row(0, (Decimal(LONG),)),),
         "m.d": (Row(0, (Decimal(LONG),)),),
         "m.g": (Row(0, ("Nowhere",)),),
+        "m.one": (Row(0, (Decimal("1.00"),)),),
         "now": (Row(0, (NOW,)),),
     }
     assert not list(differences(Case(program, {}, (FactSet("m.act", NOW, rows),))))

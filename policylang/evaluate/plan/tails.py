@@ -42,7 +42,9 @@ def tail_function(coder: Coder, waiting: Sequence[Literal], place: Place) -> ast
 
     In the function a variable that has no value but a failed one is None.
     """
-    tail = _Tail(coder, place)
+    # It is a function of its own, and reads what it looks at in the world itself.
+    inside = coder.inside(place)
+    tail = _Tail(inside, place)
     body: Statements = []
     for literal in waiting:
         body += tail.statements(literal)
@@ -50,7 +52,7 @@ def tail_function(coder: Coder, waiting: Sequence[Literal], place: Place) -> ast
     inputs = sorted({v for x in waiting for v in (*mentions(x), *binds(x)) if place.names.get(v)})
     parameters = [place.names[name] for name in inputs]
     name = coder.functions.fresh("tail")
-    coder.functions.add(name, parameters, "", body)
+    coder.functions.add(name, parameters, "", [*inside.prologue(), *body])
     return tree.call(name, tree.name("w"), *map(tree.name, parameters))
 
 
