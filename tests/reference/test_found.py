@@ -63,6 +63,10 @@ LONG = 10**36
             "allow act if e(a: X) and 1 / X > 0 and Y == 2 / (X + 1) and not one(a: Y)",
             id="a single row that is looked at beside what failed",
         ),
+        pytest.param(
+            "allow act if one(a: _) or one(a: A) and 1 / (A - 1) > 0",
+            id="a branch that fails behind one that holds",
+        ),
     ],
 )
 def test_every_evaluator_answers_as_the_reference(rule: str) -> None:

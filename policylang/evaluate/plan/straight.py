@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from policylang.evaluate.firings import Firing, Pattern
 from policylang.evaluate.plan import runtime
-from policylang.evaluate.plan.bodies import UnplannableError, flattened
+from policylang.evaluate.plan.bodies import UnplannableError, can_fail, flattened
 from policylang.evaluate.plan.compile import Numbered, atom_term, bindings_code, documented, usage
 from policylang.evaluate.plan.components import components
 from policylang.evaluate.plan.conditions import condition
@@ -342,7 +342,7 @@ class _Compiler:
         """The code of one rule in its place; `number` is its bit in the key, if the key is of bits."""
         coder = self._coder(rule)
         flats = flattened(rule.body, ())
-        if len(flats) > 1 and (rule.variables or isinstance(rule.head, Derive)):
+        if len(flats) > 1 and (isinstance(rule.head, Derive) or not _is_either(rule, flats)):
             raise NotStraightError(rule.name)
         code: Statements = [tree.do(tree.constant(documented(rule)))]
         ends = Ends(lambda place: self._holds(rule, position, number, place), _never)
@@ -390,7 +390,7 @@ class _Compiler:
         """The function of a rule that a constant chooses: it gives its firings."""
         coder = self._coder(rule)
         flats = flattened(rule.body, ())
-        if len(flats) > 1 and rule.variables:
+        if len(flats) > 1 and not _is_either(rule, flats):
             raise NotStraightError(rule.name)
         ends = Ends(lambda place: [tree.give(self._firing(rule, place))], _never)
         body = [s for flat in flats for s in coder.instances(flat, Place({}), ends)]
@@ -403,6 +403,14 @@ class _Compiler:
             if f"one_{i}" in used
         ]
         self.functions.add(name, (), documented(rule), [*read, *body, tree.give(tree.pair(()))])
+
+
+def _is_either(rule: Rule, flats: Sequence[Body]) -> bool:
+    """Whether one branch that holds is all there is to know: none binds what a firing shows, and none can fail.
+
+    INVARIANT: a branch that fails fails the decision, though another one holds; so none may be passed over that can.
+    """
+    return not rule.variables and not any(can_fail(literal) for flat in flats for literal in flat)
 
 
 def _variables(code: Statements) -> set[str]:
