@@ -7,6 +7,7 @@ follow from cannot change.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 
@@ -20,8 +21,9 @@ class Deferred:
     __slots__ = ("origin",)
     origin: Any
 
+    @abstractmethod
     def _make(self, origin: Any) -> None:
-        raise NotImplementedError
+        """Put every field that follows from `origin` into its slot."""
 
     if not TYPE_CHECKING:
 
