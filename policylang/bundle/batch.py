@@ -24,7 +24,7 @@ from operator import attrgetter
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from policylang.bundle.frames import read_frame, write_frame
+from policylang.bundle.frames import give_back, read_frame, write_frame
 from policylang.decide.decision import Decision, Outcome, Reason, ReasonKind
 from policylang.decide.json import decision_line
 from policylang.decide.lines import LineWriter
@@ -158,11 +158,7 @@ class _Worker:
 
     def clear(self) -> None:
         """Give back what is left of an ended process."""
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with _quiet():
-                    stream.close()
+        give_back(self._process)
 
     def _begin(self) -> None:
         try:
@@ -181,16 +177,6 @@ class _Worker:
             raise EOFError
         write_frame(into, question)
         return pickle.loads(read_frame(out))
-
-
-class _quiet:  # noqa: N801
-    """Closing a pipe whose reader is gone says so; nobody has to know."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
-        return kind is not None and issubclass(kind, OSError)
 
 
 class _Pool:

@@ -15,7 +15,6 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from queue import SimpleQueue
@@ -24,7 +23,7 @@ from typing import IO, Any, Final, Literal, Self, TypeAlias
 from policylang.bundle.batch import WorkersLost
 from policylang.bundle.bundle import Bundle
 from policylang.bundle.evaluators import EvaluatorName
-from policylang.bundle.frames import read_frame, write_frame
+from policylang.bundle.frames import give_back, read_frame, write_frame
 from policylang.evaluate.firings import Limits
 from policylang.trace.archive import Supply
 from policylang.trace.chain import Record
@@ -93,11 +92,7 @@ class _Worker:
 
     def clear(self) -> None:
         """Give back what is left of an ended process."""
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with suppress(OSError):
-                    stream.close()
+        give_back(self._process)
 
     def _begin(self, into: IO[bytes], out: IO[bytes]) -> None:
         try:
