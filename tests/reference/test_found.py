@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from policylang.bundle.loading import loads
 from policylang.facts.factset import FactSet, Row
+from policylang.semantics.program import Apply, Bind, Literal, Test, Variable
 from tests.reference.compare import differences
 from tests.reference.generator import NOW, Case
 
@@ -84,3 +86,26 @@ def test_every_evaluator_answers_as_the_reference(rule: str) -> None:
         "now": (Row(0, (NOW,)),),
     }
     assert not list(differences(Case(program, {}, (FactSet("m.act", NOW, rows),))))
+
+
+def test_a_binding_of_another_type_is_not_put_for_its_value() -> None:
+    """A Decimal bound to an Int, and to what no Int is, never gives an operation on the Int a fraction."""
+    program = loads(
+        "module m\nfacts e { a: Int }\naction act {}\n"
+        "rule r: allow act if X == count(e(a: _)) and Y == X + X and V == 0.01 and V == X"
+    ).program
+    rule = program.rules[0]
+    tied = replace(rule, body=tuple(map(_as_binding, rule.body)))
+    assert tied != rule
+    rows = {"m.act": (Row(0, ()),), "m.e": (Row(0, (7,)),), "now": (Row(0, (NOW,)),)}
+    given = Case(replace(program, rules=(tied,)), {}, (FactSet("m.act", NOW, rows),))
+    assert not list(differences(given))
+
+
+def _as_binding(literal: Literal) -> Literal:
+    """`V == X` of two variables as what binds V."""
+    if isinstance(literal, Test) and isinstance(literal.condition, Apply):
+        left, right = literal.condition.arguments
+        if isinstance(left, Variable) and isinstance(right, Variable):
+            return Bind(left, right, literal.origin)
+    return literal

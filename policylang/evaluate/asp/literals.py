@@ -185,17 +185,17 @@ def _term(scope: Scope, expression: Expression) -> AspTerm:
 
 def _bound(scope: Scope, literal: Bind, pattern: Pattern) -> Step:
     variable = scope.variable(literal.variable.name)
-    if not isinstance(literal.value, Apply):
-        return Step((Compared("=", variable, scope.term(literal.value)),))
+    if _are_terms_of_one_type(literal.variable, literal.value):
+        return Step((Compared("=", variable, _term(scope, literal.value)),))
     known = literal.variable.name in pattern.bound
     expected = Expected.EQUAL if known else Expected.PRESENT
     return _computed(scope, literal.value, variable, expected)
 
 
-def _computed(scope: Scope, expression: Apply, answer: AspTerm, expected: Expected) -> Step:
-    """A step that asks something of the value of an operation."""
+def _computed(scope: Scope, expression: Expression, answer: AspTerm, expected: Expected) -> Step:
+    """A step that asks something of the value of an expression."""
     names, arguments = parameters(scope, expression)
-    wish = expression.operation.name
+    wish = _wish(expression)
     values = scope.build.call(wish, Values(expression, names))
     holds = (Compared("=", answer, Call(values, arguments)),)
     if not can_fail(expression):
