@@ -7,7 +7,7 @@ something that the diagnostics make impossible, and for our own bugs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class PolicyInvalid(PolicyError):  # noqa: N818  (a state of the input, raised o
     """What was given (policies, data, a request) has errors; `diagnostics` says which.
 
     `diagnostics` holds everything that was found, warnings included, in the order of the source.
-    The text of the exception is one line for each of them.
+    The text of the exception is one line for each of them, with its notes and its hint below.
 
     >>> from policylang import loads
     >>> try:
@@ -38,10 +38,17 @@ class PolicyInvalid(PolicyError):  # noqa: N818  (a state of the input, raised o
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         self.diagnostics: tuple[Diagnostic, ...] = tuple(diagnostics)
-        super().__init__("\n".join(str(diagnostic) for diagnostic in self.diagnostics))
+        super().__init__("\n".join(line for found in self.diagnostics for line in _lines(found)))
 
     def __reduce__(self) -> tuple[type[PolicyInvalid], tuple[tuple[Diagnostic, ...]]]:
         return type(self), (self.diagnostics,)
+
+
+def _lines(diagnostic: Diagnostic) -> Iterator[str]:
+    yield str(diagnostic)
+    yield from (f"  = note: {note}" for note in diagnostic.notes)
+    if diagnostic.hint:
+        yield f"  = hint: {diagnostic.hint}"
 
 
 class InternalError(PolicyError):

@@ -65,7 +65,10 @@ AMBIGUOUS_NAME: Final = declare(
 )
 NOT_FINITE: Final = declare("PL0625", "not a finite number", "{received} is no finite number")
 REFERENCE_IN_REQUEST: Final = declare(
-    "PL0626", "reference data in a request", "this is reference data, which no request may give"
+    "PL0626",
+    "reference data in a request",
+    "this is reference data, which no request may give",
+    hint="leave it out: the bundle has its rows",
 )
 INEXACT_FLOAT: Final = declare(
     "PL0627",
@@ -75,7 +78,9 @@ INEXACT_FLOAT: Final = declare(
 UNKNOWN_DECISION: Final = declare(
     "PL0629", "unknown decision", "no module declares the decision {received}"
 )
-GIVEN_TWICE: Final = declare("PL0628", "given twice", "this is given twice in the request")
+GIVEN_TWICE: Final = declare(
+    "PL0628", "given twice", "this is given twice in the request", hint="give it once"
+)
 
 UNREADABLE_FILE: Final = declare("PL0640", "unreadable data", "{name} cannot be read: {detail}")
 BAD_ROW: Final = declare("PL0643", "bad row", "{detail}")

@@ -105,7 +105,7 @@ def problem_of_value(
     """Why a value is none of its domain: the reader of the domain is asked."""
     expected = describe(domain)
     if given is None:
-        hint = "leave it out only where the policy says that it may be missing"
+        hint = "give a value; what may be missing is declared with `?`"
         return problem(codes.NULL, path, pointer, received="null", expected=expected, hint=hint)
     try:
         value = reader(domain)(given)
@@ -114,7 +114,8 @@ def problem_of_value(
     if value is not None:
         raise InternalError(f"two readings of one value for {expected}")
     received = shown(given, secret=secret)
-    return problem(codes.NULL, path, pointer, received=received, expected=expected)
+    hint = f"{received} means null here, by `normalize nulls`"
+    return problem(codes.NULL, path, pointer, received=received, expected=expected, hint=hint)
 
 
 def unfit_problem(

@@ -183,7 +183,9 @@ class Passage:
             self._found.refuse(not_an_object(given, path, pointer))
         elif given:
             received = f"{len(given)} rows"
-            self._found.refuse(problem(codes.TOO_MANY_ROWS, path, pointer, received=received))
+            hint = f"give one, or declare `facts {path}`"
+            found = problem(codes.TOO_MANY_ROWS, path, pointer, received=received, hint=hint)
+            self._found.refuse(found)
 
     def _many(self, entry: FactEntry, given: Any, pointer: str) -> None:
         relation = entry.relation
@@ -264,6 +266,7 @@ class Passage:
                 pointer,
                 received=source.word,
                 expected=f"`from {declared}`",
+                hint=f"a row has to come from {_at_least(relation.minimum_source)}",
             )
         )
 
@@ -334,6 +337,8 @@ class Passage:
                 continue
             code = codes.AMBIGUOUS_NAME if meant else codes.UNKNOWN_DECISION
             hint = did_you_mean(name, [d.rpartition(".")[2] for d in declared])
+            if meant:
+                hint = "write " + " or ".join(f"`{d}`" for d in meant)
             found = problem(
                 code,
                 f"decisions[{i}]",
@@ -372,6 +377,10 @@ class Passage:
             tuple(NeededFact(r.name, tuple(field_words(c) for c in r.columns)) for r in lacking),
             found.more,
         )
+
+
+def _at_least(source: Source) -> str:
+    return " or ".join(each.word for each in Source if each >= source)
 
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

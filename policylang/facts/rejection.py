@@ -73,11 +73,11 @@ def problem(
     detail: str = "",
     hint: str | None = None,
 ) -> Problem:
-    """The problem of a code, with its message filled in."""
+    """The problem of a code, with its message filled in; the code's own hint where there is no other."""
     message = code.message.format(
         received=received or "this", expected=expected or "expected", detail=detail
     )
-    return Problem(code.id, path, pointer, message, received, expected, hint)
+    return Problem(code.id, path, pointer, message, received, expected, hint or code.hint)
 
 
 @dataclass(frozen=True, slots=True)

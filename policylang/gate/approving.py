@@ -365,7 +365,9 @@ class Approvals:
         if person.id in (found.agent, found.subject):
             return codes.SELF_APPROVAL.at(None, person=person.id)
         if found.status is not ApprovalStatus.PENDING:
-            return codes.ALREADY_SETTLED.at(None, status=found.status.value)
+            return codes.ALREADY_SETTLED.at(
+                None, status=found.status.value, next=_NEXT[found.status]
+            )
         waiting = [need.role for need in found.open_needs()]
         if role is not None and role not in waiting:
             hint = "waited for: " + ", ".join(waiting)
@@ -473,6 +475,15 @@ _SETTLED: Final = {
     ApprovalStatus.EXPIRED: (AnswerKind.APPROVAL_EXPIRED, "the approval has expired"),
     ApprovalStatus.WITHDRAWN: (AnswerKind.APPROVAL_EXPIRED, "the approval was withdrawn"),
 }
+
+_NEXT: Final = {
+    ApprovalStatus.GRANTED: "the call can be made with this ticket",
+    ApprovalStatus.REFUSED: "the call is denied for a time; made again after that, it asks anew",
+    ApprovalStatus.USED: "made again, the call asks anew",
+    ApprovalStatus.EXPIRED: "made again, the call asks anew",
+    ApprovalStatus.WITHDRAWN: "made again, the call asks anew",
+}
+"""What can be done about a call whose approval is settled."""
 
 _ASK_ANEW: Final = frozenset(
     {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -179,10 +179,8 @@ class Fetching:
         if found is None or found.kind is not RejectionKind.INVALID_FACTS or not found.needs:
             return decided
         functions = [name for name, given in asked.facts.items() if callable(given)]
-        sourced = {
-            qualified(case.program, name, RelationKind.FACT)
-            for name in (*self._sources, *functions)
-        }
+        reads = _reads(case.program, found.action)
+        sourced = {_read_as(case.program, n, reads) for n in (*self._sources, *functions)}
         bare = {_bare(case.program, name) for name in sourced if name is not None}
         kept = replace(
             found,
@@ -204,8 +202,8 @@ class Fetching:
         given = {*request.get("facts", ()), *(("agent",) if "agent" in request else ())}
         wanted: dict[str, FactSource] = {}
         for name, source in {**self._sources, **functions}.items():
-            relation = qualified(program, name, RelationKind.FACT)
-            if relation in reads and name not in given and _bare(program, relation) not in given:
+            relation = _read_as(program, name, reads)
+            if relation is not None and not given & {name, _bare(program, relation)}:
                 wanted[relation] = source
         values = _values(program, action, asked.args) if wanted else None
         return None if values is None else _Sought({**request, "args": values}, wanted)
@@ -223,6 +221,12 @@ def qualified(program: Program, name: str, kind: RelationKind) -> str | None:
     """The qualified name of what is declared under a name; None where nothing, or more than one thing, is."""
     found = program.schema.named(name, kind)
     return found[0].name if len(found) == 1 else None
+
+
+def _read_as(program: Program, name: str, reads: Collection[str]) -> str | None:
+    """The fact of that name that an action reads: of several modules that declare one, as the border takes it."""
+    found = [r.name for r in program.schema.named(name, RelationKind.FACT) if r.name in reads]
+    return found[0] if len(found) == 1 else None
 
 
 def _bare(program: Program, relation: str) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 from policylang.diagnostics import declare
 
 UNDECLARED_ACTION: Final = declare(
-    "PL0800", "action that no module declares", "no module declares the action `{name}`"
+    "PL0800", "action that no module declares", "{who} the action `{name}`"
 )
 UNDECIDED_PARAMETER: Final = declare(
     "PL0801",
@@ -19,21 +19,25 @@ NO_PARAMETER: Final = declare(
     "PL0802",
     "field that a function does not take",
     "`{function}` has no parameter for the field `{field}` of `{action}`",
+    hint='give it one, or say which is that field: `names={{"PARAMETER": "{field}"}}`',
 )
 OTHER_TYPE: Final = declare(
     "PL0803",
     "parameter of another type",
     "the parameter `{parameter}` of `{function}` is `{annotation}`, and `{field}` is {type}",
+    hint="annotate it with a type that takes every value of the field, `None` where it may be missing",
 )
 VARIABLE_PARAMETERS: Final = declare(
     "PL0804",
     "parameters without names",
     "`{function}` takes `{parameter}`, so that what it takes cannot be decided",
+    hint="name its parameters, in the function itself or in one around it",
 )
 BAD_DEFAULT: Final = declare(
     "PL0805",
     "default that is no value of its field",
     "the default of `{parameter}` of `{function}` is no {type}",
+    hint="a default is decided like every argument: give it a value of the field",
 )
 GENERATOR: Final = declare(
     "PL0806",

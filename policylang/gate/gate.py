@@ -15,10 +15,9 @@ from policylang.diagnostics import Diagnostic
 from policylang.errors import PolicyInvalid
 from policylang.facts.schema import RelationKind
 from policylang.facts.sources import FactSource
-from policylang.gate import codes
 from policylang.gate.asking import Session, session
 from policylang.gate.point import DecisionPoint, GateSettings, stopped, unavailable
-from policylang.gate.protecting import NotRunError, complete, protected, told
+from policylang.gate.protecting import NotRunError, complete, no_such_fact, protected, told
 from policylang.gate.signature import Mapped
 from policylang.gate.stops import Stop
 from policylang.gate.verdict import NotLeft, Refused, Verdict
@@ -273,10 +272,10 @@ class Gate(DecisionPoint):
 
 def _check_sources(decider: Decider, sources: Mapping[str, FactSource]) -> None:
     """Raise `PolicyInvalid` where a source is for no fact: it would never be asked."""
-    schema = decider.program.schema
-    unknown = [name for name in sources if not schema.named(name, RelationKind.FACT)]
+    program = decider.program
+    unknown = [name for name in sources if not program.schema.named(name, RelationKind.FACT)]
     if unknown:
-        raise PolicyInvalid([codes.NO_SUCH_FACT.at(None, name=name) for name in unknown])
+        raise PolicyInvalid([no_such_fact(program, name) for name in unknown])
 
 
 def _loaded(

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from policylang.diagnostics import Diagnostic
 from policylang.errors import PolicyError, PolicyInvalid
 from policylang.facts.schema import Relation, RelationKind
 from policylang.gate import codes
@@ -14,6 +15,7 @@ from policylang.gate.asking import qualified
 from policylang.gate.signature import Mapped, Signature, read_signature
 from policylang.gate.verdict import Verdict
 from policylang.semantics.program import Program
+from policylang.semantics.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from policylang.gate.gate import Gate
@@ -66,14 +68,12 @@ class _Protected:
         program = self.gate.decider.program
         name = qualified(program, action, RelationKind.ACTION)
         if name is None:
-            raise PolicyInvalid([codes.UNDECLARED_ACTION.at(None, name=action)])
+            raise PolicyInvalid([_undeclared(program, action)])
         signature, problems = read_signature(
             self._function, program.schema.relations[name], self._mapped
         )
         problems += [
-            codes.NO_SUCH_FACT.at(None, name=fact)
-            for fact in self.facts
-            if not _is_fact(program, fact)
+            no_such_fact(program, fact) for fact in self.facts if not _is_fact(program, fact)
         ]
         if signature is None or problems:
             raise PolicyInvalid(problems)
@@ -103,6 +103,28 @@ class _Protected:
         if signature is None:
             raise PolicyInvalid(problems)
         return signature
+
+
+def _undeclared(program: Program, action: str) -> Diagnostic:
+    """That an action is not declared, or by several modules."""
+    several = [relation.name for relation in program.schema.named(action, RelationKind.ACTION)]
+    if several:
+        hint: str | None = "write " + " or ".join(f"`{name}`" for name in several)
+    else:
+        hint = _meant(program, action, RelationKind.ACTION)
+    who = "several modules declare" if several else "no module declares"
+    return codes.UNDECLARED_ACTION.at(None, who=who, name=action, hint=hint)
+
+
+def no_such_fact(program: Program, name: str) -> Diagnostic:
+    """That no module declares a fact of this name, with the one that was probably meant."""
+    hint = _meant(program, name, RelationKind.FACT)
+    return codes.NO_SUCH_FACT.at(None, name=name, hint=hint)
+
+
+def _meant(program: Program, name: str, kind: RelationKind) -> str | None:
+    known = (r for r in program.schema.relations.values() if r.kind is kind)
+    return did_you_mean(name, [r.name if "." in name else r.bare_name for r in known])
 
 
 def _is_fact(program: Program, name: str) -> bool:

@@ -21,6 +21,7 @@ from policylang.facts.values import Missing
 from policylang.gate import codes
 from policylang.gate.converting import UNTYPED, Converter, accepts
 from policylang.gate.verdict import ExecutedOtherwise, Verdict
+from policylang.semantics.suggest import did_you_mean
 
 _OWN: Final = ("self", "cls")
 _VARIABLE: Final = {
@@ -151,7 +152,10 @@ def _unknown(
 ) -> Iterator[Diagnostic]:
     for name in (*mapped.fields, *mapped.undecided):
         if name not in parameters.parameters:
-            yield codes.UNKNOWN_PARAMETER.at(None, function=_name(function), parameter=name)
+            hint = did_you_mean(name, parameters.parameters)
+            yield codes.UNKNOWN_PARAMETER.at(
+                None, function=_name(function), parameter=name, hint=hint
+            )
 
 
 def _parameters(

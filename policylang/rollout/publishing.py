@@ -124,7 +124,8 @@ def _params(module: str, program: Program) -> dict[str, Any]:
 
 
 def _header(module: ModuleInfo) -> Span | None:
-    return None if module.source is None else module.source.whole
+    parsed = None if module.source is None else parse(module.source).module
+    return None if parsed is None or parsed.header is None else parsed.header.span
 
 
 def _taken(tx: Transaction, version: Version) -> Sequence[Diagnostic]:

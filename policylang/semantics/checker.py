@@ -226,7 +226,7 @@ def _program(
     canaries = tuple(r.canary for r in rollouts.values() if r.canary is not None)
     for rule in (*rules, *canaries):
         world.problems.extend(circular(rule))
-    check_overrides(rules, world.problems)
+    check_overrides(rules, world.names, world.problems)
     predicates, both = stratify(definitions.predicates, (*rules, *canaries), world.problems)
     layered, targets = both[: len(rules)], {rule.name: rule for rule in both[len(rules) :]}
     infos = tuple(module_info(module) for module in modules)

@@ -227,6 +227,7 @@ CIRCULAR_BINDING = declare(
     "variables that depend on each other",
     "{what} depends on itself",
     label="needs a value that comes from here",
+    hint="bind {names} beside it, with a fact, a definition or `==`",
 )
 UNSTRATIFIED = declare(
     "PL0403",
@@ -245,7 +246,7 @@ OVERRIDES_CYCLE = declare(
     "PL0405",
     "rules that override each other",
     "rules override each other in a circle: {cycle}",
-    label="overrides back",
+    hint="say which of them gives way, and drop the other `overrides`",
 )
 BAD_OVERRIDE = declare("PL0406", "override that cannot be", "{problem}", label="{label}")
 MAY_BE_MISSING = declare(
@@ -262,6 +263,8 @@ def _lint(code: str, title: str, message: str, label: str, hint: str | None = No
     return declare(code, title, message, label=label, hint=hint, severity=Severity.WARNING)
 
 
+_UNREAD = "remove it, or write the rule that reads it: as it is, it changes no decision"
+
 UNUSED_IMPORT = _lint(
     "PL0501", "unused import", "nothing here uses `{name}`", "never mentioned", "remove the line"
 )
@@ -270,13 +273,17 @@ UNREAD_FACT = _lint(
     "fact that nothing reads",
     "no rule reads {what} `{name}`",
     "never read",
-    "remove it: a request has to give what is declared",
+    _UNREAD,
 )
 UNREAD_PARAM = _lint(
-    "PL0503", "param that nothing reads", "no rule reads the param `{name}`", "never read"
+    "PL0503", "param that nothing reads", "no rule reads the param `{name}`", "never read", _UNREAD
 )
 UNREAD_DEFINITION = _lint(
-    "PL0504", "definition that nothing reads", "no rule reads the definition `{name}`", "never read"
+    "PL0504",
+    "definition that nothing reads",
+    "no rule reads the definition `{name}`",
+    "never read",
+    _UNREAD,
 )
 NOTHING_ALLOWS = _lint(
     "PL0505",
@@ -290,12 +297,14 @@ UNMENTIONED_MEMBER = _lint(
     "enum member that no rule mentions",
     "no rule mentions `{name}` of `{enum}`",
     "not thought of?",
+    "write what holds for it, or speak of all the others, such as with `!=`",
 )
 MEMBER_WITHOUT_ROW = _lint(
     "PL0507",
     "enum member without a row",
     "the table `{table}` has no row for `{name}`",
     "no row for `{name}` below",
+    "add a row for it: a rule that looks it up does not fire",
 )
 NEVER_FIRES = _lint(
     "PL0508", "rule that can never fire", "`{name}` can never {verb}: {why}", "never holds here"
@@ -311,6 +320,7 @@ COVERED_RULE = _lint(
     "rule that another covers",
     "`{name}` adds nothing: `{other}` {verb} whenever it does",
     "covered",
+    "remove it, or change the condition of one of them",
 )
 OPTIONAL_IN_NEGATION = _lint(
     "PL0512",

@@ -8,10 +8,12 @@ from itertools import pairwise
 from policylang.diagnostics import Diagnostic, Label, Span
 from policylang.semantics import codes
 from policylang.semantics.graph import components, shortest_way
+from policylang.semantics.names import Names
 from policylang.semantics.program import Rule
+from policylang.syntax import tree
 
 
-def check_overrides(rules: Sequence[Rule], problems: list[Diagnostic]) -> None:
+def check_overrides(rules: Sequence[Rule], names: Names, problems: list[Diagnostic]) -> None:
     """Report each circle of rules that override each other, once."""
     named = {rule.name: rule for rule in rules if not rule.is_clause}
     graph = {name: rule.overrides for name, rule in named.items()}
@@ -22,28 +24,30 @@ def check_overrides(rules: Sequence[Rule], problems: list[Diagnostic]) -> None:
             if not way:
                 start = next(t for t in graph[first] if t in group)
                 way = shortest_way({n: graph[n] for n in group}, start, first)
-            problems.append(_circle((first, *way), named))
+            problems.append(_circle((first, *way), named, names))
 
 
-def _circle(circle: tuple[str, ...], named: Mapping[str, Rule]) -> Diagnostic:
+def _circle(circle: tuple[str, ...], named: Mapping[str, Rule], names: Names) -> Diagnostic:
     words = [f"`{_bare(name)}` (line {named[name].origin.span.line})" for name in circle[:-1]]
-    labels = [
-        Label(_head(named[name]), f"`{_bare(name)}` overrides `{_bare(other)}`")
-        for name, other in pairwise(circle[1:])
+    first, *others = [
+        Label(_place(named[name], other, names), f"`{_bare(name)}` overrides `{_bare(other)}`")
+        for name, other in pairwise(circle)
     ]
     return codes.OVERRIDES_CYCLE.at(
-        _head(named[circle[0]]),
+        first.span,
         cycle=" -> ".join([*words, f"`{_bare(circle[-1])}`"]),
-        labels=labels,
-        hint="say which of them gives way, and drop the other `overrides`",
+        label=first.text,
+        labels=others,
     )
 
 
-def _head(rule: Rule) -> Span:
-    """The first line of a statement."""
-    span = rule.origin.span
-    end = span.source.text.find("\n", span.start, span.end)
-    return span.source.span(span.start, end if end >= 0 else span.end)
+def _place(rule: Rule, other: str, names: Names) -> Span:
+    """Where a rule says that it overrides another one."""
+    module, _, bare = rule.name.rpartition(".")
+    node = names.modules[module].rules[bare].node
+    paths = node.overrides if isinstance(node, tree.RuleStatement | tree.LimitStatement) else ()
+    named = (path.span for path in paths if _bare(path.text) == _bare(other))
+    return next(named, rule.origin.span)
 
 
 def _bare(name: str) -> str:

@@ -33,20 +33,24 @@ def circular(rule: Rule) -> Iterator[Diagnostic]:
 
 def _circular(body: Body, outer: frozenset[str]) -> Iterator[Diagnostic]:
     here = frozenset(name for literal in body for name in bound_by(literal))
-    stuck = _stuck(body, here, outer)
-    if stuck is not None:
+    for stuck, names in _stuck(body, here, outer):
+        written = sorted({name.partition("'")[0] for name in names if name[0].isupper()})
+        named = " or ".join(f"`{name}`" for name in written) or "what it needs"
         yield codes.CIRCULAR_BINDING.at(
-            stuck.origin.span,
-            what=f"`{stuck.origin.text}`",
-            hint="bind one of its variables with a fact or a definition",
+            stuck.origin.span, what=f"`{stuck.origin.text}`", names=named
         )
         return
     for literal in body:
         yield from _inside(literal, outer | here)
 
 
-def _stuck(body: Body, here: frozenset[str], outer: frozenset[str]) -> Literal | None:
-    """The first literal that waits for itself; each literal is looked at once for each that it needs."""
+def _stuck(
+    body: Body, here: frozenset[str], outer: frozenset[str]
+) -> Iterator[tuple[Literal, frozenset[str]]]:
+    """The literals that wait for themselves, and the variables that each waits for.
+
+    Each literal is looked at once for each that it needs.
+    """
     needs = [set(_needs(literal, here | outer) - outer) for literal in body]
     readers: dict[str, list[int]] = {}
     for i, names in enumerate(needs):
@@ -62,7 +66,9 @@ def _stuck(body: Body, here: frozenset[str], outer: frozenset[str]) -> Literal |
                 needs[j].discard(name)
                 if not needs[j]:
                     ready.append(j)
-    return next((literal for i, literal in enumerate(body) if i not in done), None)
+    for i, literal in enumerate(body):
+        if i not in done:
+            yield literal, frozenset(needs[i])
 
 
 def _inside(literal: Literal, known: frozenset[str]) -> Iterator[Diagnostic]:

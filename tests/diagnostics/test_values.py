@@ -118,9 +118,13 @@ def test_only_errors_are_errors() -> None:
 
 
 def test_the_exception_of_an_invalid_policy_says_all_of_it() -> None:
-    """Its text is one line for each diagnostic, and it survives a process boundary."""
+    """Its text is one line for each diagnostic, notes and hint below, and it survives a process boundary."""
     source = Source("a.policy", "x")
-    error = PolicyInvalid([CODE.at(source.span(0, 1), name="x", other="y")])
-    assert str(error) == "a.policy:1:1: error[PL0299]: unknown `x`"
+    error = PolicyInvalid([CODE.at(source.span(0, 1), name="x", other="y", notes=["so it is"])])
+    assert str(error).splitlines() == [
+        "a.policy:1:1: error[PL0299]: unknown `x`",
+        "  = note: so it is",
+        f"  = hint: {error.diagnostics[0].hint}",
+    ]
     assert pickle.loads(pickle.dumps(error)).diagnostics == error.diagnostics
     assert pickle.loads(pickle.dumps(InternalError("w"))).what == "w"

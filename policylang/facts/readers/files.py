@@ -26,9 +26,9 @@ class Unreadable(Exception):  # noqa: N818 - it is a finding about a file
         super().__init__(detail)
         self.detail = detail
 
-    def diagnostic(self, name: str) -> Diagnostic:
+    def diagnostic(self, name: str, hint: str) -> Diagnostic:
         """What to tell of the file, under this name."""
-        return codes.UNREADABLE_FILE.at(None, name=name, detail=self.detail)
+        return codes.UNREADABLE_FILE.at(None, name=name, detail=self.detail, hint=hint)
 
 
 def read_json_file(path: Path) -> Iterator[Given]:

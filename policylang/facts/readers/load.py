@@ -73,7 +73,8 @@ def read_rows(relation: Relation, source: RowsGiven) -> ReadRows:
     try:
         rows = list(_opened(relation, source))
     except Unreadable as unreadable:
-        return ReadRows((), (unreadable.diagnostic(name),))
+        hint = f"the rows of `{relation.bare_name}` are to come from it"
+        return ReadRows((), (unreadable.diagnostic(name, hint),))
     return _Checked(relation, name).read(rows)
 
 

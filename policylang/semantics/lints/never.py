@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeGuard
@@ -129,7 +130,8 @@ def _other_action(bundle: LintedBundle, rule: Rule) -> Iterator[Diagnostic]:
             continue
         if there.isdisjoint(rule.actions):
             why = f"`{relation.bare_name}` is not the action that it is about"
-            yield _dead(rule, literal.origin, why)
+            hint = "read the arguments of that action, or make a rule about this one"
+            yield _dead(rule, literal.origin, why, hint=hint)
             return
 
 
@@ -291,24 +293,36 @@ def _decided_by_type(
     whole = everything(domain)
     verdict = _verdict(whole, comparison)
     why = f"{_path_of(comparison)} is {described(domain)}"
+    hint = _CORRECT
     if verdict is None:
-        verdict = _by_form(comparison, domain)
+        verdict, hint = _by_form(comparison, domain)
         if domain.normalizers:
             why += f", normalized with {', '.join(f'`{name}`' for name in domain.normalizers)}"
     if verdict is None:
         return None
     if not verdict and place == "rule":
-        return _dead(rule, comparison.origin, why)
+        return _dead(rule, comparison.origin, why, hint=hint)
     code = codes.ALWAYS_TRUE if verdict else codes.ALWAYS_FALSE
-    return code.at(comparison.origin.span, text=comparison.origin.text, why=why)
+    return code.at(comparison.origin.span, text=comparison.origin.text, why=why, hint=hint)
 
 
-def _dead(rule: Rule, origin: Origin, why: str, labels: Sequence[Label] = ()) -> Diagnostic:
+_CORRECT: Final = "correct the value that it is compared with, or leave the comparison out"
+
+
+def _dead(
+    rule: Rule,
+    origin: Origin,
+    why: str,
+    labels: Sequence[Label] = (),
+    hint: str | None = None,
+) -> Diagnostic:
     name = rule.name.partition("/")[0].rpartition(".")[2]
     verb = "be violated" if isinstance(rule.head, Never) else "fire"
     if rule.is_clause:
         verb = "hold by this clause"
-    return codes.NEVER_FIRES.at(origin.span, name=name, verb=verb, why=why, labels=labels)
+    return codes.NEVER_FIRES.at(
+        origin.span, name=name, verb=verb, why=why, labels=labels, hint=hint
+    )
 
 
 def _path_of(comparison: Comparison) -> str:
@@ -327,20 +341,23 @@ def _verdict(possible: Possible, comparison: Comparison) -> bool | None:
     return True if all(verdicts) else None
 
 
-def _by_form(comparison: Comparison, domain: Domain) -> bool | None:
-    """A text that its normalizers would never leave so, or that is too long, is never met."""
+def _by_form(comparison: Comparison, domain: Domain) -> tuple[bool | None, str]:
+    """A text that its normalizers would never leave so, or that is too long, is never met; and what may help."""
     if base(domain.type) is not STRING or comparison.listed is not None:
-        return None
+        return None, ""
     operation, value = comparison.parts[0]
     if operation not in (Operation.EQ, Operation.NE) or not isinstance(value, str):
-        return None
+        return None, ""
     if domain.max_length is not None and len(value) > domain.max_length:
-        return operation is Operation.NE
+        return operation is Operation.NE, _CORRECT
     try:
-        kept = rewriter(domain.normalizers, domain.type)(value) == value
+        left = rewriter(domain.normalizers, domain.type)(value)
     except Unfit:
-        kept = False
-    return None if kept else operation is Operation.NE
+        return operation is Operation.NE, _CORRECT
+    if left == value:
+        return None, ""
+    hint = _CORRECT if left is None else f"write {json.dumps(left, ensure_ascii=False)}"
+    return operation is Operation.NE, hint
 
 
 def _contradiction(
@@ -381,11 +398,11 @@ def _narrow(possible: Possible, comparison: Comparison) -> Possible:
 def _report(rule: Rule, origin: Origin, against: Origin, place: str) -> Diagnostic:
     labels = [Label(against.span, "because of this")] if against.span != origin.span else []
     why = f"`{origin.text}` contradicts `{against.text}`"
+    hint = "where one of the two is enough, write `or` between them"
     if place == "rule":
-        return _dead(rule, origin, why, labels)
-    return codes.ALWAYS_FALSE.at(
-        origin.span, text=origin.text, why=f"it contradicts `{against.text}`", labels=labels
-    )
+        return _dead(rule, origin, why, labels, hint)
+    why = f"it contradicts `{against.text}`"
+    return codes.ALWAYS_FALSE.at(origin.span, text=origin.text, why=why, labels=labels, hint=hint)
 
 
 def _absences(rule: Rule, body: Body, known: Known, place: str) -> Iterator[Diagnostic]:
@@ -421,8 +438,10 @@ def _marks(bundle: LintedBundle, rule: Rule, literal: Literal) -> Iterator[Diagn
         if column.optional or argument not in (ABSENT, PRESENT):
             continue
         why = f"`{column.name}` is never missing"
+        hint = f"leave it out, or declare `{column.name}` with `?`"
+        span, text = literal.origin.span, literal.origin.text
         if argument is ABSENT and not negated:
-            yield codes.ALWAYS_FALSE.at(literal.origin.span, text=literal.origin.text, why=why)
+            yield codes.ALWAYS_FALSE.at(span, text=text, why=why, hint=hint)
         elif argument is PRESENT and _is_certain(bundle, rule, inner):
             code = codes.ALWAYS_FALSE if negated else codes.ALWAYS_TRUE
-            yield code.at(literal.origin.span, text=literal.origin.text, why=why)
+            yield code.at(span, text=text, why=why, hint=hint)

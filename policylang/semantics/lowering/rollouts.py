@@ -251,9 +251,15 @@ def _bound(rule: RuleContext, measure: Measure, node: tree.Expr) -> Bound | None
             return node.value
         case _:
             pass
-    hint = None
-    if measure.unit is Unit.SHARE:
-        hint = f"write a percentage up to 100%, such as `{measure.name} <= 2%`"
     problem = f"`{measure.name}` is compared with {measure.unit.value}"
+    hint = f"write {_SUCH_AS[measure.unit]}"
     rule.report(codes.BAD_CRITERION.at(node.span, problem=problem, hint=hint))
     return None
+
+
+_SUCH_AS: Final = {
+    Unit.COUNT: "it without a point, such as `1_000`",
+    Unit.SHARE: "a percentage up to 100%, such as `2%`",
+    Unit.DURATION: "a number and a unit, such as `5 milliseconds`",
+    Unit.AMOUNT: "a number, such as `250.00`",
+}

@@ -176,6 +176,7 @@ class Lowering:
                     path.span,
                     problem=f"`{path.text}` is an invariant, which no rule can override",
                     label="holds always",
+                    hint=f"write the exception into the condition of `{path.text}`: `and not ...`",
                 )
             )
             return None
