@@ -99,7 +99,7 @@ def _body(
         _learn(bundle, literal, known)
     contradicted = False
     for literal in body:
-        yield from _marks(bundle, rule, literal)
+        yield from _marks(bundle, rule, literal, place)
         for comparison in _comparisons(bundle, rule, literal):
             by_type = _decided_by_type(rule, comparison, known, place)
             if by_type is not None:
@@ -140,7 +140,11 @@ def _nested(
 ) -> Iterator[Diagnostic]:
     match literal:
         case Not():
-            if not _asks_presence(literal) and not list(_comparisons(bundle, rule, literal)):
+            judged = any(
+                known.key(comparison.name) in known.domains
+                for comparison in _comparisons(bundle, rule, literal)
+            )
+            if not _asks_presence(literal) and not judged:
                 yield from _body(bundle, rule, literal.body, known.inner(), "negation")
         case Aggregate():
             yield from _body(bundle, rule, literal.body, known.inner(), "aggregate")
@@ -356,7 +360,7 @@ def _by_form(comparison: Comparison, domain: Domain) -> tuple[bool | None, str]:
         return operation is Operation.NE, _CORRECT
     if left == value:
         return None, ""
-    hint = _CORRECT if left is None else f"write {json.dumps(left, ensure_ascii=False)}"
+    hint = _CORRECT if left is None else f"write `{json.dumps(left, ensure_ascii=False)}`"
     return operation is Operation.NE, hint
 
 
@@ -425,7 +429,9 @@ def _asks_presence(literal: Literal) -> TypeGuard[Not]:
     return isinstance(inner, Match) and PRESENT in inner.arguments
 
 
-def _marks(bundle: LintedBundle, rule: Rule, literal: Literal) -> Iterator[Diagnostic]:
+def _marks(
+    bundle: LintedBundle, rule: Rule, literal: Literal, place: str
+) -> Iterator[Diagnostic]:
     """`missing` and `present` of a field that is never missing."""
     negated = isinstance(literal, Not)
     inner = literal.body[0] if isinstance(literal, Not) and len(literal.body) == 1 else literal
@@ -440,8 +446,11 @@ def _marks(bundle: LintedBundle, rule: Rule, literal: Literal) -> Iterator[Diagn
         why = f"`{column.name}` is never missing"
         hint = f"leave it out, or declare `{column.name}` with `?`"
         span, text = literal.origin.span, literal.origin.text
-        if argument is ABSENT and not negated:
-            yield codes.ALWAYS_FALSE.at(span, text=text, why=why, hint=hint)
-        elif argument is PRESENT and _is_certain(bundle, rule, inner):
-            code = codes.ALWAYS_FALSE if negated else codes.ALWAYS_TRUE
-            yield code.at(span, text=text, why=why, hint=hint)
+        certain = argument is PRESENT and _is_certain(bundle, rule, inner)
+        if (negated and certain) or (argument is ABSENT and not negated):
+            if place == "rule":
+                yield _dead(rule, literal.origin, why, hint=hint)
+            else:
+                yield codes.ALWAYS_FALSE.at(span, text=text, why=why, hint=hint)
+        elif certain:
+            yield codes.ALWAYS_TRUE.at(span, text=text, why=why, hint=hint)
