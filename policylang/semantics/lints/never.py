@@ -429,9 +429,7 @@ def _asks_presence(literal: Literal) -> TypeGuard[Not]:
     return isinstance(inner, Match) and PRESENT in inner.arguments
 
 
-def _marks(
-    bundle: LintedBundle, rule: Rule, literal: Literal, place: str
-) -> Iterator[Diagnostic]:
+def _marks(bundle: LintedBundle, rule: Rule, literal: Literal, place: str) -> Iterator[Diagnostic]:
     """`missing` and `present` of a field that is never missing."""
     negated = isinstance(literal, Not)
     inner = literal.body[0] if isinstance(literal, Not) and len(literal.body) == 1 else literal
