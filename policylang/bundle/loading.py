@@ -12,7 +12,7 @@ from policylang.bundle.bundle import Bundle, make_bundle
 from policylang.bundle.cache import Kept, ProgramCache, digest_of
 from policylang.bundle.evaluators import EvaluatorName
 from policylang.bundle.reference import Given
-from policylang.bundle.sources import Location, read_modules
+from policylang.bundle.sources import Location, name_of, read_modules
 from policylang.bundle.verifying import OnIncident, Verify
 from policylang.diagnostics import Diagnostic, Source, has_errors
 from policylang.errors import InternalError, PolicyInvalid
@@ -57,8 +57,10 @@ def check_sources(
     modules: list[Module] = []
     lost: set[str] = set()
     files = 0
+    diagnosed: list[str] = []
     for source in sources:
         files += 1
+        diagnosed.append(name_of(source))
         if isinstance(source, Diagnostic):
             diagnostics.append(source)
             continue
@@ -69,7 +71,21 @@ def check_sources(
             modules.append(parsed.module)
     whole = not has_errors(diagnostics)
     result = check(modules, load=standard_module, params=params, lost=lost, lints=whole)
-    return Checked(result, (*diagnostics, *result.diagnostics), files)
+    found = _by_place((*diagnostics, *result.diagnostics), diagnosed)
+    return Checked(result, found, files)
+
+
+def _by_place(found: Iterable[Diagnostic], files: Sequence[str]) -> tuple[Diagnostic, ...]:
+    """The diagnostics in the order of the files, and in each from its top, whoever has found them."""
+
+    def place(diagnostic: Diagnostic) -> tuple[int, int]:
+        if diagnostic.span is None:
+            return -1, 0
+        name = diagnostic.span.source.name
+        return order.get(name, len(files)), diagnostic.span.start
+
+    order = {name: i for i, name in enumerate(files)}
+    return tuple(sorted(found, key=place))
 
 
 def load(

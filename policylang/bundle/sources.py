@@ -32,13 +32,14 @@ def read_modules(*locations: Location) -> Iterator[Source | Diagnostic]:
     seen: set[str] = set()
     for location in locations:
         for found in _at(location):
-            name = _name_of(found)
+            name = name_of(found)
             if name not in seen:
                 seen.add(name)
                 yield found
 
 
-def _name_of(found: Source | Diagnostic) -> str:
+def name_of(found: Source | Diagnostic) -> str:
+    """The name of what is read, or was to be."""
     if isinstance(found, Source):
         return found.name
     return str(found) if found.span is None else found.span.source.name

@@ -22,7 +22,7 @@ CONTROL_CHARACTER = declare(
     "control character",
     "a policy may not contain the control character {character}",
     label="not allowed here",
-    hint="remove it; in a string, write it as an escape such as `\\u001b`",
+    hint="remove it; in a string, write the escape `{escape}`",
 )
 EMPTY_FILE = declare(
     "PL0005",
@@ -35,7 +35,7 @@ HIDDEN_CHARACTER = declare(
     "character that reorders text",
     "a policy may not contain {character}, which changes the order in which text is shown",
     label="invisible, and makes what is read differ from what is meant",
-    hint="remove it; in a string, write it as an escape such as `\\u202e`",
+    hint="remove it; in a string, write the escape `{escape}`",
 )
 
 # --- tokens --------------------------------------------------------------------------------------
@@ -152,9 +152,7 @@ REPEATED_CLAUSE = declare(
 MISPLACED_CLAUSE = declare(
     "PL0125", "clause that does not belong here", "{what} cannot have `{clause}`"
 )
-UNKNOWN_WORD = declare(
-    "PL0126", "unknown word", "`{word}` is not {kind}", hint="write one of {known}"
-)
+UNKNOWN_WORD = declare("PL0126", "unknown word", "`{word}` is not {kind}")
 NEVER_WITHOUT_CONDITION = declare(
     "PL0127",
     "`never` without a condition",

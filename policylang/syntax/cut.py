@@ -96,12 +96,13 @@ class Piece:
     """The tokens of what is meant as one statement, and what its brackets already tell.
 
     `doubtful` is set where a problem of the piece has been reported, so that what follows from it is
-    not reported again; `nesting` is at least how deep its nodes can be nested, divided by eight.
+    not reported again, and `odd` holds the places in its text of such problems; `nesting` is at least how deep its nodes can be nested, divided by eight.
     """
 
     tokens: list[Token] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     doubtful: bool = False
+    odd: list[int] = field(default_factory=list)
     too_deep: bool = False
     nesting: int = 0
 
@@ -171,6 +172,7 @@ class _Cutter:
         kind, piece = token.type, self.piece
         if kind == "BAD":
             piece.doubtful = True
+            piece.odd.append(token.span.end)
             return
         if kind in _OPENING:
             self.open.append(token)

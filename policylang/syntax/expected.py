@@ -25,6 +25,7 @@ _KINDS = {
     "_LAST_COMMA": "`,`",
     "COMMA": "`,`",
     "EARLIER": "`earlier`",
+    "QUANTIFIER": "`all` or `any`",
     "CALL_OUTCOME": "an outcome",
     "$END": "the end of the statement",
 }
@@ -51,7 +52,7 @@ _OPERATORS = frozenset(
     ]
 )
 _EXPRESSION = _VALUES | _LITERALS | {"WILDCARD", "MINUS", "NOT"}
-_MOST = 6
+_MOST = 8
 
 
 def found_words(token: Token | None) -> str:

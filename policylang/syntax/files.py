@@ -68,8 +68,15 @@ def _suspect_character(source: Source, offset: int) -> Diagnostic:
     name = unicodedata.name(character, "")
     shown = f"U+{ord(character):04X}" + (f" ({name.lower()})" if name else "")
     if "\u2000" < character < "\ud800" and character not in "\u2028\u2029":
-        return codes.HIDDEN_CHARACTER.at(span, character=shown)
+        return codes.HIDDEN_CHARACTER.at(span, character=shown, escape=_escape(character))
+    hint = None
     if character == "\r":
         hint = "lines end with a line feed, or a carriage return and a line feed"
-        return codes.CONTROL_CHARACTER.at(span, character=shown, hint=hint)
-    return codes.CONTROL_CHARACTER.at(span, character=shown)
+    elif character == "\0" or "\ud800" <= character < "\ue000":
+        hint = "remove it: no text of a policy or a request may hold it"
+    escape = _escape(character)
+    return codes.CONTROL_CHARACTER.at(span, character=shown, escape=escape, hint=hint)
+
+
+def _escape(character: str) -> str:
+    return f"\\u{ord(character):04x}"

@@ -43,6 +43,9 @@ _field_ahead = re.compile(r"(?:[ \t\r\n\f]++|\#[^\n]*+\n)*+:(?!=)").match
 _word = re.compile(r"\w+").match
 _single_quoted = re.compile(r"'((?:[^'\\\n]|\\.)*)'").match
 _open_string = re.compile(r'"(?:[^"\\\n]|\\.)*').match
+_typographic = re.compile('[“”„«»‘’‚]([^“”„«»‘’"\n]*)[“”«»‘’]').match
+_thousands = re.compile(r"(?:,\d{3})*,0\d\d(?:,\d{3})*(?:\.\d[\d_]*)?(?![\w.])").match
+_nothing_but_closing = re.compile(r"[ \t)\]},]*\r?(?:\n|$)").match
 
 
 @dataclass(slots=True)
@@ -64,7 +67,17 @@ def read_tokens(source: Source, start: int = 0, end: int | None = None) -> Token
 class _Reader:
     """The state of one reading: what was found so far, and doc comments waiting for their token."""
 
-    __slots__ = ("doc_lines", "doc_span", "end", "errors", "keywords", "result", "source", "start")
+    __slots__ = (
+        "doc_lines",
+        "doc_span",
+        "end",
+        "errors",
+        "keywords",
+        "open_string",
+        "result",
+        "source",
+        "start",
+    )
 
     def __init__(self, source: Source, start: int, end: int) -> None:
         self.source, self.start, self.end = source, start, end
@@ -73,6 +86,7 @@ class _Reader:
         self.doc_lines: list[str] = []
         self.doc_span: Span | None = None
         self.errors = 0
+        self.open_string = False
 
     def read(self) -> None:
         text, match, end = self.source.text, scanner().match, self.end
@@ -91,6 +105,8 @@ class _Reader:
                 self._word(start, position)
             elif kind in LITERALS:
                 position = self._literal(kind, start, position)
+            elif kind == "DOT" and self._bare_fraction(start):
+                position = self._bad_number("DECIMAL", start)
             elif kind == "COMMENT":
                 self._comment(start, position)
             elif kind == "FOREIGN_COMMENT":
@@ -156,10 +172,13 @@ class _Reader:
     def _kind_of_name(self, word: str, end: int, previous: str) -> str:
         if previous == "HAS" and word in ("all", "any"):
             return "QUANTIFIER"
-        if previous == "DATETIME" and word in _OUTCOMES and not self._ahead(_item_ahead, end):
-            return "CALL_OUTCOME"
         if word == "earlier" and previous in _BEFORE_ITEM and self._name_ahead(end):
             return "EARLIER"
+        if previous == "DATETIME" and not self._ahead(_item_ahead, end):
+            # After the moment of an earlier call nothing else can stand, so that a wrong word is told.
+            tokens = self.result.tokens
+            if word in _OUTCOMES or (len(tokens) > 1 and tokens[-2].type == "AT"):
+                return "CALL_OUTCOME"
         return "NAME"
 
     def _ahead(self, pattern: re.Pattern[str], end: int) -> re.Match[str] | None:
@@ -187,6 +206,12 @@ class _Reader:
         span = Span(self.source, start, end)
         if kind != "STRING" and text[end : end + 1].isalnum():
             return self._bad_number(kind, start)
+        if kind == "INT" and end < self.end and text[end] in ".,":
+            if text[end] == "." and text[end + 1 : end + 2] != ".":
+                return self._bad_number(kind, start)
+            grouped = _thousands(text, end, self.end)
+            if grouped is not None:
+                return self._bad_thousands(start, grouped.end())
         try:
             self._add(kind, span, LITERALS[kind](span, text[start:end]))
         except Malformed as problem:
@@ -200,6 +225,20 @@ class _Reader:
         span = Span(self.source, start, end)
         self._add(kind, span, _STAND_INS[kind](span))
         advice = "write all its digits, as in `1_000.50`; units are words, as in `4 hours`"
+        self._report(codes.MALFORMED_NUMBER.at(span, text=span.text[:40], advice=advice))
+        return end
+
+    def _bare_fraction(self, start: int) -> bool:
+        """Whether this point starts a number that lacks the digits before it."""
+        text = self.source.text
+        return text[start + 1 : start + 2].isdigit() and (
+            start == 0 or text[start - 1] in " (\t\n["
+        )
+
+    def _bad_thousands(self, start: int, end: int) -> int:
+        span = Span(self.source, start, end)
+        self._add("INT", span, _STAND_INS["INT"](span))
+        advice = f"thousands are set apart with `_`: `{span.text[:40].replace(',', '_')}`"
         self._report(codes.MALFORMED_NUMBER.at(span, text=span.text[:40], advice=advice))
         return end
 
@@ -241,6 +280,9 @@ class _Reader:
             return self._odd_word(start)
         if character == "`":
             return self._unclosed_backtick(start)
+        found = _typographic(self.source.text, start, self.end)
+        if found is not None:
+            return self._typographic_string(found)
         self._odd_character(start, character)
         return start + 1
 
@@ -248,9 +290,24 @@ class _Reader:
         found = _open_string(self.source.text, start, self.end)
         end = found.end() if found else start + 1
         span = Span(self.source, start, end)
+        if self.open_string and _nothing_but_closing(self.source.text, start + 1, self.end):
+            # What closes a string that was opened on a line before has been reported there.
+            self.open_string = False
+            self._add("BAD", span)
+            return end
+        self.open_string = True
         self._add("STRING", span, StringLiteral(span, "", span.text))
         self._report(codes.UNCLOSED_STRING.at(Span(self.source, start, start + 1)))
         return end
+
+    def _typographic_string(self, found: re.Match[str]) -> int:
+        """A string in the quotes of a word processor: reported once, at the first of them."""
+        span = Span(self.source, *found.span())
+        self._add("STRING", span, StringLiteral(span, found[1], span.text))
+        hint = f'strings are written in straight double quotes: "{found[1]}"'
+        opening = Span(self.source, found.start(), found.start() + 1)
+        self._report(codes.UNEXPECTED_CHARACTER.at(opening, character=opening.text, hint=hint))
+        return found.end()
 
     def _single_quotes(self, start: int) -> int:
         found = _single_quoted(self.source.text, start, self.end)
@@ -282,8 +339,13 @@ class _Reader:
         return end
 
     def _odd_character(self, start: int, character: str) -> None:
+        """A character of no token; where it is clear which one was meant, that is what is read."""
         hint = _ADVICE.get(character)
         span = Span(self.source, start, start + 1)
+        if character in _MEANT:
+            kind, text = _MEANT[character]
+            self._add(kind, span).meant = text
+            hint = hint or f"write `{text}`"
         self._report(codes.UNEXPECTED_CHARACTER.at(span, character=character, hint=hint))
 
 
@@ -295,6 +357,21 @@ _next_name = re.compile(_SPACE + r"(?:([a-z]\w*)|`)")
 _number_word = re.compile(r"[\w.]+").match
 _skip = re.compile(r"[ \t\r\n\f]*").match
 
+_MEANT = {
+    "≤": ("COMPARE", "<="),
+    "≥": ("COMPARE", ">="),
+    "≠": ("COMPARE", "!="),
+    "∧": ("AND", "and"),
+    "∨": ("OR", "or"),
+    "¬": ("NOT", "not"),
+    "…": ("DOTDOT", ".."),
+    "–": ("MINUS", "-"),
+    "−": ("MINUS", "-"),
+    "×": ("STAR", "*"),
+    "÷": ("SLASH", "/"),
+}
+"""Characters that have a meaning elsewhere: the terminal that was meant, and how it is written."""
+
 _ADVICE = {
     "$": "money is a plain number, as in `200.00`; the currency belongs in a field of its own",
     "€": "money is a plain number, as in `200.00`; the currency belongs in a field of its own",
@@ -303,17 +380,10 @@ _ADVICE = {
     "‘": 'strings are written in straight double quotes: `"`',
     "’": 'strings are written in straight double quotes: `"`',
     "'": 'strings are written in double quotes: `"`',
-    "≤": "write `<=`",
-    "≥": "write `>=`",
-    "≠": "write `!=`",
-    "∧": "write `and`",
-    "∨": "write `or`",
-    "¬": "write `not`",
     "…": "a range is written `1 .. 10`, with two dots",
-    "–": "write `-`",
-    "−": "write `-`",
-    "×": "write `*`",
-    "÷": "write `/`",
+    "^": "write the product: `X * X`",
+    "~": "write `not` to negate, or `like` to compare with a pattern",
+    "\\": "nothing marks the end of a line: a condition simply goes on",
     "\N{NO-BREAK SPACE}": "this is a no-break space; write an ordinary one",
     "\N{ZERO WIDTH SPACE}": "this character is invisible; remove it",
     "\N{ZERO WIDTH NO-BREAK SPACE}": "this character is invisible; remove it",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -91,37 +92,66 @@ def _impossible(span: Span, kind: str, problem: str) -> Malformed:
 
 
 def _date(span: Span, text: str) -> DateLiteral:
-    try:
-        return DateLiteral(span, date.fromisoformat(text))
-    except ValueError as error:
-        raise _impossible(span, "a date", str(error)) from error
+    return DateLiteral(span, _day(span, "a date", text))
 
 
-def _micros(span: Span, kind: str, text: str) -> str:
-    """A moment with its fraction of a second as exactly six digits."""
+def _day(span: Span, kind: str, text: str) -> date:
+    year, month, day = map(int, text.split("-"))
+    if year == 0:
+        raise _impossible(span, kind, "there is no year 0")
+    if not 1 <= month <= 12:
+        raise _impossible(span, kind, f"there is no month {month}")
+    last = monthrange(year, month)[1]
+    if not 1 <= day <= last:
+        raise _impossible(span, kind, f"that month has the days 1 to {last}")
+    return date(year, month, day)
+
+
+def _hours(span: Span, kind: str, text: str) -> time:
+    """The time of day, up to microseconds; every part is looked at, so that no version of Python decides."""
+    hour, minute, second = (*map(int, text.partition(".")[0].split(":")), 0)[:3]
+    for value, most, unit in ((hour, 23, "hour"), (minute, 59, "minute"), (second, 59, "second")):
+        if value > most:
+            raise _impossible(span, kind, f"there is no {unit} {value}")
+    return time(hour, minute, second, int(text.partition(".")[2] or 0))
+
+
+def _micros(span: Span, kind: str, text: str) -> tuple[str, str]:
+    """A time of day with its fraction of a second as exactly six digits, and the zone after it."""
     parts = _MOMENT.fullmatch(text)
     clock, fraction, zone = parts.groups() if parts else (text, None, None)
     if fraction is not None and len(fraction) > 6:
         raise _impossible(span, kind, "seconds have at most six decimal places")
-    return f"{clock}{'.' + fraction.ljust(6, '0') if fraction else ''}{zone or ''}"
+    return f"{clock}{'.' + fraction.ljust(6, '0') if fraction else ''}", zone or ""
 
 
 def _time(span: Span, text: str) -> TimeLiteral:
-    try:
-        return TimeLiteral(span, time.fromisoformat(_micros(span, "a time", text)), text)
-    except ValueError as error:
-        raise _impossible(span, "a time", str(error)) from error
+    clock, _ = _micros(span, "a time", text)
+    return TimeLiteral(span, _hours(span, "a time", clock), text)
 
 
 def _datetime(span: Span, text: str) -> DateTimeLiteral:
-    day, clock = text[:10], _micros(span, "a timestamp", text[11:].upper())
+    kind = "a timestamp"
+    clock, zone = _micros(span, kind, text[11:].upper())
+    if not zone:
+        raise _impossible(span, kind, "it has no zone; write `Z` or `+01:00` after it")
+    value = datetime.combine(_day(span, kind, text[:10]), _hours(span, kind, clock), UTC)
     try:
-        value = datetime.fromisoformat(f"{day}T{clock}")
-        if value.tzinfo is None:
-            raise _impossible(span, "a timestamp", "it has no zone; write `Z` or `+01:00` after it")
-        return DateTimeLiteral(span, value.astimezone(UTC), text)
-    except (ValueError, OverflowError) as error:
-        raise _impossible(span, "a timestamp", str(error)) from error
+        return DateTimeLiteral(span, value - _offset(span, kind, zone), text)
+    except OverflowError as error:
+        problem = "in UTC it is outside the years 1 to 9999"
+        raise _impossible(span, kind, problem) from error
+
+
+def _offset(span: Span, kind: str, zone: str) -> timedelta:
+    """How far a zone is ahead of UTC."""
+    if zone == "Z":
+        return timedelta(0)
+    hours, minutes = int(zone[1:3]), int(zone[4:6])
+    if hours > 23 or minutes > 59:
+        raise _impossible(span, kind, f"there is no zone {zone}")
+    ahead = timedelta(hours=hours, minutes=minutes)
+    return -ahead if zone[0] == "-" else ahead
 
 
 def _duration(span: Span, text: str) -> DurationLiteral:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from policylang.diagnostics import Diagnostic, Severity, Source, in_source_order
 from policylang.errors import InternalError
 from policylang.syntax import codes
+from policylang.syntax.build.parts import capitalized
 from policylang.syntax.cut import Piece, cut
 from policylang.syntax.files import text_problems
 from policylang.syntax.lexer import Tokens, read_tokens
@@ -80,6 +81,8 @@ class _Assembly:
                 self.header = node
             case ModuleHeader():
                 self._report([codes.SECOND_HEADER.at(node.span)])
+                # A header that stands too late still says the name of the module.
+                self.header = self.header or node
             case _:
                 self.statements.append(node)
 
@@ -108,8 +111,10 @@ def _is_mild(diagnostic: Diagnostic) -> bool:
 
 def _declared(tokens: list[Token]) -> set[str]:
     """The name that a statement that was not read would have declared, as far as it can be told."""
-    names = (token.node for token in tokens[1:3])
-    return {name.text for name in names if isinstance(name, Name)}
+    names = {t.node.text for t in tokens[1:3] if isinstance(t.node, Name)}
+    if tokens[0].type in ("ENUM", "TYPE"):
+        names |= {capitalized(name) for name in names}
+    return names
 
 
 def _loose_docs(tokens: list[Token]) -> Iterator[Diagnostic]:

@@ -41,8 +41,9 @@ def read_statement(piece: Piece) -> tuple[Statement | ModuleHeader | None, list[
                 diagnostics.extend(problem.diagnostics)
             return None, diagnostics
         except Stuck as stuck:
-            slip = name_slip(Place(tokens, stuck.index, start))
-            if slip.sure or not piece.doubtful:
+            place = Place(tokens, stuck.index, start)
+            slip = name_slip(place)
+            if not piece.doubtful or (slip.sure and not _follows_odd_text(place, piece)):
                 diagnostics.append(slip.diagnostic)
             if slip.repaired is None:
                 return None, diagnostics
@@ -50,6 +51,15 @@ def read_statement(piece: Piece) -> tuple[Statement | ModuleHeader | None, list[
         else:
             return _checked(node, piece, diagnostics)
     return None, diagnostics
+
+
+def _follows_odd_text(place: Place, piece: Piece) -> bool:
+    """Whether the token that cannot stand there, or what is before it, is what was reported already.
+
+    A token before it that stands for what was meant is no reason: what follows it can be wrong by itself.
+    """
+    before, end = place.previous.span, (place.token or place.previous).span.end
+    return any(before.start < odd <= end and odd != before.end for odd in piece.odd)
 
 
 def _checked(

@@ -119,6 +119,11 @@ def _hint(place: Place) -> str | None:
         return "a list is written in brackets: `[a, b]`"
     if token.text == "<" and "LSQB" in accepts:
         return "the type of elements stands in brackets: `List[...]`"
+    if token.type == "LPAR" and place.previous.type == "UPPER":
+        name = _uncapitalized(place.previous.text)
+        return f"a capital makes a variable: write `{name}(...)`"
+    if token.type == "LBRACE" and "UPPER" in accepts and "REF" in accepts:
+        return "a record stands in a list: `List[{ ... }]`"
     if token.type == "COMPARE" and place.previous.type == "IS":
         return _ADVICE["is"]
     if place.previous.text == "exists":
@@ -233,6 +238,10 @@ def _single_equals(place: Place, token: Token) -> Slip | None:
     return Slip(diagnostic, place.replaced(_meant(token, "COMPARE", "==")))
 
 
+def _are_numbers(*tokens: Token) -> bool:
+    return all(token.type in ("INT", "DECIMAL") for token in tokens)
+
+
 def _chained(place: Place, token: Token) -> Slip | None:
     if token.type not in ("COMPARE", "ASSIGN") or "AND" not in place.accepts:
         return None
@@ -247,8 +256,21 @@ def _comma_for_and(place: Place, token: Token) -> Slip | None:
         return None
     if "RSQB" in place.accepts:
         return None
+    before, after = place.previous, place.following
+    if (
+        after is not None
+        and before.span.end + 1 == after.span.start
+        and _are_numbers(before, after)
+    ):
+        span = before.span.to(after.span)
+        advice = f"thousands are set apart with `_`: `{span.text.replace(',', '_')}`"
+        bad = codes.MALFORMED_NUMBER.at(span, text=span.text, advice=advice)
+        return Slip(bad, place.replaced(skip=2))
     diagnostic = codes.FOREIGN_OPERATOR.at(token.span, found=",", meant="and")
     return Slip(diagnostic, place.replaced(_meant(token, "AND", "and")))
+
+
+_OTHER = {"MISSING": "PRESENT", "PRESENT": "MISSING"}
 
 
 def _misplaced_not(place: Place, token: Token) -> Slip | None:
@@ -260,13 +282,26 @@ def _misplaced_not(place: Place, token: Token) -> Slip | None:
         found, meant = f"not {following.text}", f"not X {following.text} Y"
         repaired = place.replaced()
     elif following.type in ("MISSING", "PRESENT") and following.type in place.accepts:
-        other = {"MISSING": "PRESENT", "PRESENT": "MISSING"}[following.type]
+        other = _OTHER[following.type]
         found, meant = f"is not {following.text}", f"is {other.lower()}"
         repaired = place.replaced(_meant(following, other, other.lower()), skip=2)
     else:
         return None
     span = token.span.to(following.span)
     return Slip(codes.FOREIGN_OPERATOR.at(span, found=found, meant=meant), repaired)
+
+
+def _compared_with_missing(place: Place, token: Token) -> Slip | None:
+    """`X == missing`, `X != present`."""
+    operator = place.previous
+    if token.type not in _OTHER or operator.text not in ("==", "!="):
+        return None
+    meant = token.type if operator.text == "==" else _OTHER[token.type]
+    span = operator.span.to(token.span)
+    diagnostic = codes.FOREIGN_OPERATOR.at(span, found=span.text, meant=f"is {meant.lower()}")
+    tokens = [*place.tokens[: place.index - 1], _meant(operator, "IS", "is")]
+    rest = place.tokens[place.index + 1 :]
+    return Slip(diagnostic, [*tokens, _meant(token, meant, meant.lower()), *rest])
 
 
 def _null(place: Place, token: Token) -> Slip | None:
@@ -312,17 +347,70 @@ def _missing_if(place: Place, token: Token) -> Slip | None:
 _CLAUSES = frozenset(["IF", "BECAUSE", "OVERRIDES", "PRIORITY", "READS"])
 
 
+def _colon_after_name(place: Place, token: Token) -> Slip | None:
+    """`allow refund: amount > 3`, where the colon makes the name look like that of a field."""
+    if token.type != "FIELD" or "NAME" not in place.accepts or "FIELD" in place.accepts:
+        return None
+    colon = place.following
+    named = Place(place.replaced(_named(token, "NAME")), place.index + 1, place.start)
+    if colon is None or colon.type != "COLON":
+        return None
+    if "IF" in named.accepts and (slip := _missing_if(named, colon)) is not None:
+        return slip
+    diagnostic = codes.UNEXPECTED.at(
+        colon.span, expected=expected_words(named.accepts), found=found_words(colon)
+    )
+    return Slip(diagnostic, named.replaced(), sure=False)
+
+
+_STATEMENTS = {
+    "RULE": "a rule",
+    "LIMIT": "a limit",
+    "NEVER": "a `never`",
+    "PARAM": "a param",
+    "TYPE": "a type",
+    "DECISION": "a decision",
+}
+_OF_OTHERS = {
+    "per": "calls are counted by a `limit`: `limit NAME: ACTION to 3 per PATH in 1 day`",
+    "in": "calls are counted by a `limit`: `limit NAME: ACTION to 3 per PATH in 1 day`",
+    "if": "a limit counts every call of its action: write a `deny` rule to count under a condition",
+    "priority": "only `set` rules have a priority",
+    "key": "only fields of facts and columns of tables are keys",
+}
+
+
+def _misplaced_clause(place: Place, token: Token) -> Slip | None:
+    """A clause of another kind of statement, after what could be a whole one."""
+    what = _STATEMENTS.get(place.tokens[0].type)
+    if what is None or token.text not in _OF_OTHERS or token.type == "NAME":
+        return None
+    if token.type == "KEY":
+        if "NORMALIZE" not in place.accepts:
+            return None
+    elif "$END" not in place.accepts:
+        return None
+    hint = _OF_OTHERS[token.text]
+    return Slip(codes.MISPLACED_CLAUSE.at(token.span, what=what, clause=token.text, hint=hint))
+
+
 def _capital(place: Place, token: Token) -> Slip | None:
     if token.type != "UPPER":
         return None
     terminal = next((name for name in ("NAME", "FIELD") if name in place.accepts), None)
     if terminal is None or not place.reaches(_named(token, terminal)):
         return None
-    meant = "".join(f"_{c.lower()}" if c.isupper() else c for c in token.text).lstrip("_")
-    if token.text.isupper():
-        meant = token.text.lower()
+    meant = _uncapitalized(token.text)
     diagnostic = codes.CAPITAL_NAME.at(token.span, word=token.text, meant=meant)
-    return Slip(diagnostic, place.replaced(_named(token, terminal)))
+    name = _meant(token, terminal, meant)
+    name.node = Name(token.span, meant)
+    return Slip(diagnostic, place.replaced(name))
+
+
+def _uncapitalized(word: str) -> str:
+    if word.isupper():
+        return word.lower()
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in word).lstrip("_")
 
 
 def _keyword(place: Place, token: Token) -> Slip | None:
@@ -410,12 +498,15 @@ _KNOWN: tuple[Callable[[Place, Token], Slip | None], ...] = (
     _chained,
     _comma_for_and,
     _misplaced_not,
+    _compared_with_missing,
     _null,
     _percentage,
     _foreign_mark,
     _else,
     _next_thing_at_margin,
     _missing_if,
+    _colon_after_name,
+    _misplaced_clause,
     _capital,
     _keyword,
     _missing_comma,

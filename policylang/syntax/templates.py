@@ -67,9 +67,10 @@ def _expression(hole: Span) -> Expr:
         return cast("Expr", feed(read.tokens, "expression"))
     except Stuck as stuck:
         at = read.tokens[stuck.index].span if stuck.index < len(read.tokens) else hole
-        raise _malformed(
-            at, f"`{hole.text}` holds no expression", "write `{{` for a brace"
-        ) from None
+        advice = (
+            "between braces stands one value, such as `{refund.amount}`; write `{{` for a brace"
+        )
+        raise _malformed(at, f"`{hole.text}` holds no expression", advice) from None
 
 
 def _malformed(span: Span, problem: str, advice: str) -> Malformed:

@@ -221,6 +221,6 @@ def _bad_count(span: Span) -> Diagnostic:
 def _bad_sum(span: Span) -> Diagnostic:
     return codes.BAD_AGGREGATE.at(
         span,
-        problem="`sum` says of which rows",
+        problem="`sum` has to say over which rows",
         advice="write `sum(X for p(X))`",
     )

@@ -65,17 +65,22 @@ def choose(token: Token, words: type[_E], kind: str) -> _E:
 
 def unknown_word(token: Token, kind: str, known: Iterable[str]) -> Malformed:
     """The problem of a word that is none of a closed list."""
-    listed = ", ".join(f"`{word}`" for word in known)
-    return Malformed(codes.UNKNOWN_WORD.at(token.span, word=token.text, kind=kind, known=listed))
+    listed = [f"`{word}`" for word in known]
+    hint = f"write {'one of ' * (len(listed) > 1)}{', '.join(listed)}"
+    return Malformed(codes.UNKNOWN_WORD.at(token.span, word=token.text, kind=kind, hint=hint))
 
 
 def type_name(token: Token) -> t.Name:
     """The name of a type, which starts with a capital or stands in backticks."""
     text = token.text
     if text[0].islower():
-        meant = "".join(part.capitalize() for part in text.split("_"))
-        raise Malformed(codes.TYPE_NAME.at(token.span, meant=meant))
+        raise Malformed(codes.TYPE_NAME.at(token.span, meant=capitalized(text)))
     return name_of(token)
+
+
+def capitalized(name: str) -> str:
+    """The name as that of a type: `order_status` is `OrderStatus`."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
 _REPEATED = {

@@ -125,6 +125,10 @@ class TestRules:
             problem = f"`{name.text}` has no `at`"
             advice = "only a refused request says at which path"
             raise Malformed(codes.BAD_EXPECTATION.at(span, problem=problem, advice=advice))
+        if rules and outcome in (t.ExpectedOutcome.REFUSED, t.ExpectedOutcome.NEEDS_FACTS):
+            problem = f"`{name.text}` has no `by`"
+            advice = "no rule is asked where a request is refused or lacks facts"
+            raise Malformed(codes.BAD_EXPECTATION.at(span, problem=problem, advice=advice))
         return t.ExpectOutcome(span, outcome, rules or (), at)
 
     def visit_expect_violated(
