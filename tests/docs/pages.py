@@ -8,6 +8,7 @@ What each language means:
 - `sh`: its commands are run, see `tests.docs.shell`.
 - `python`: executed, all blocks of a page in one namespace. What it prints has to be shown in an
   `output` block right below, and nothing else may be.
+- `pycon`: an interactive session, apart from the other blocks: each `>>>` gives what stands below.
 - `json`, `jsonl`, `toml`: must be well formed. `csv` has to name a file.
 - `text` and the other languages of `PLAIN` are not looked at.
 
@@ -17,6 +18,7 @@ Anything else, a block without a language included, is a mistake of the page.
 from __future__ import annotations
 
 import contextlib
+import doctest
 import io
 import json
 import shutil
@@ -93,6 +95,7 @@ class _Run:
             "json": self._json,
             "jsonl": self._jsonl,
             "policy": self._policy,
+            "pycon": self._session,
             "python": self._python,
             "toml": self._toml,
         }
@@ -175,6 +178,13 @@ class _Run:
             return [f"the block raised:\n{traceback.format_exc(limit=-3)}"]
         self._printed = (block.line, printed.getvalue())
         return []
+
+    def _session(self, block: Block) -> list[str]:
+        example = doctest.DocTestParser().get_doctest(block.text, {}, "<page>", None, block.line)
+        told: list[str] = []
+        with contextlib.chdir(self._shell.cwd):
+            doctest.DocTestRunner().run(example, out=told.append)
+        return ["".join(told)] if told else []
 
     def _json(self, block: Block) -> list[str]:
         return _refusals(json.loads, [block.text])

@@ -126,3 +126,16 @@ def test_updating_a_page_makes_what_it_shows_right(tmp_path: Path) -> None:
     right = updated(page, problems_of(Page(blocks_in(page)), first))
     assert right == page.replace("\nd\n", "\nc\n").replace("\n2\n", "\n1\n")
     assert problems_of(Page(blocks_in(right)), second) == []
+
+
+def test_a_session_has_to_give_what_it_shows(tmp_path: Path) -> None:
+    """Each input of an interactive session gives what stands below it, or the page is wrong."""
+    page = """
+        ```pycon
+        >>> 1 + 1
+        {}
+        ```
+        """
+    assert problems(page.format(2), tmp_path) == []
+    (told,) = problems(page.format(3), tmp_path)
+    assert "Expected:" in told
