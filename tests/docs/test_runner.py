@@ -46,6 +46,7 @@ def test_output_that_is_shown_as_it_comes_is_fine(tmp_path: Path) -> None:
         ("```sh\n$ echo one\n```", "gave other output"),
         ("```sh\n$ false\n```", "ended with status 1"),
         ("```python\n1 / 0\n```", "ZeroDivisionError"),
+        ("```pycon\n>>> 1 + 1\n3\n```", "Expected:"),
         ("```python\nprint('x')\n```", "no `output` block shows"),
         ("```python\nprint('x')\n```\n\n```output\ny\n```", "the output is another"),
         ("```output\ny\n```", "right below"),
@@ -126,16 +127,3 @@ def test_updating_a_page_makes_what_it_shows_right(tmp_path: Path) -> None:
     right = updated(page, problems_of(Page(blocks_in(page)), first))
     assert right == page.replace("\nd\n", "\nc\n").replace("\n2\n", "\n1\n")
     assert problems_of(Page(blocks_in(right)), second) == []
-
-
-def test_a_session_has_to_give_what_it_shows(tmp_path: Path) -> None:
-    """Each input of an interactive session gives what stands below it, or the page is wrong."""
-    page = """
-        ```pycon
-        >>> 1 + 1
-        {}
-        ```
-        """
-    assert problems(page.format(2), tmp_path) == []
-    (told,) = problems(page.format(3), tmp_path)
-    assert "Expected:" in told
