@@ -98,6 +98,9 @@ class KeyFile:
         asked = sorted(set(subjects), key=lambda subject: subject.name)
         with self._lock:
             self._refresh()
+            if len(self._of_subjects) > _MOST_REMEMBERED:
+                self._of_subjects.clear()
+                self._of_handles.clear()
             unknown = [subject for subject in asked if subject.name not in self._of_subjects]
             if unknown:
                 self._make(unknown)
@@ -136,8 +139,14 @@ class KeyFile:
 
         Raises `KeysUnavailableError`.
         """
+        fact, equals, key = subject.partition("=")
+        if not equals:
+            return ()
+        # A name of a module may hold dots, and so may a key: the fact is what stands before the first `=`.
         return self._destroy(
-            "subject = ?1 OR substr(subject, instr(subject, '.') + 1) = ?1", [subject]
+            "substr('.' || substr(subject, 1, instr(subject, '=') - 1), -length(?1)) = ?1"
+            " AND substr(subject, instr(subject, '=') + 1) = ?2",
+            [f".{fact}", key],
         )
 
     def destroy_loose(self, handles: Sequence[str]) -> tuple[Destroyed, ...]:
@@ -180,9 +189,6 @@ class KeyFile:
                 ).fetchone()
                 for subject in subjects
             ]
-        if len(self._of_subjects) > _MOST_REMEMBERED:
-            self._of_subjects.clear()
-            self._of_handles.clear()
         for subject, row in zip(subjects, found, strict=True):
             self._of_subjects[subject.name] = Key(*row)
 

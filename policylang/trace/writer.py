@@ -192,9 +192,18 @@ class SegmentWriter:
                 self._batch = _Batch()
             try:
                 self._append(b"".join(batch.lines))
-            except OSError as error:
-                batch.error = TraceUnavailableError(f"cannot record: {error}")
+            except BaseException as error:
+                # INVARIANT: whatever came in between, an interrupt too, none of these records counts as safe:
+                # others wait for them.
+                what = (
+                    error
+                    if isinstance(error, OSError)
+                    else f"interrupted by {type(error).__name__}"
+                )
+                batch.error = TraceUnavailableError(f"cannot record: {what}")
                 self._abandon()
+                if not isinstance(error, OSError):
+                    raise
             finally:
                 batch.done.set()
 

@@ -183,6 +183,32 @@ def test_an_erased_subject_is_gone_everywhere(path: Path) -> None:
             store.erase("customer=c-17")
 
 
+@pytest.mark.parametrize(
+    "subject", ["customer=c-17", "shop.customer=c-17", "eu.shop.customer=c-17"]
+)
+def test_a_subject_is_named_with_as_much_of_its_module_as_one_likes(
+    tmp_path: Path, subject: str
+) -> None:
+    """A module of several names is no obstacle, and a key that reads like another subject is not taken for it."""
+    keys = KeyFile(tmp_path / "keys")
+    names = ("eu.shop.customer=c-17", "eu.shop.note=a.customer=c-17", "eu.shop.other_customer=c-17")
+    keys.of([Subject(name) for name in names])
+    assert [gone.subject for gone in keys.destroy(subject)] == [names[0]]
+    assert keys.destroy("c-17") == keys.destroy("tomer=c-17") == ()
+
+
+def test_more_subjects_than_are_remembered_have_their_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a process has met many subjects, a request about an old and a new one gets the keys of both."""
+    monkeypatch.setattr("policylang.trace.keys._MOST_REMEMBERED", 2)
+    keys = KeyFile(tmp_path / "keys")
+    old = {subject: keys.of([subject]) for subject in map(Subject, ("a=1", "a=2", "a=3"))}
+    found = keys.of([*old, Subject("a=4")])
+    assert len({key.handle for key in found}) == 4
+    assert {key for (key,) in old.values()} < set(found)
+
+
 def test_what_is_recorded_after_an_erasure_has_new_keys(path: Path) -> None:
     """A process that remembers a key seals nothing with it once another has destroyed it."""
     with policy() as made, TraceStore.open(path) as store:

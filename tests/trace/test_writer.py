@@ -126,6 +126,62 @@ def test_a_record_that_cannot_be_synced_is_refused(
     assert [record.body["n"] for record in all_records(tmp_path)] == [2]
 
 
+@pytest.mark.parametrize("place", ["write", "fdatasync"])
+def test_an_interrupt_in_the_middle_of_a_commit_refuses_what_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Where a thread is interrupted while it writes, no record is acknowledged that is not there, and the chain holds."""
+    writer = SegmentWriter(tmp_path)
+    writer.write("decision", {"n": 1})
+    real, refused = getattr(os, place), list[str]()
+
+    def record() -> None:
+        try:
+            writer.write("decision", {"n": 3})
+        except TraceUnavailableError as error:
+            refused.append(str(error))
+
+    other = threading.Thread(target=record)
+
+    def interrupted(*given: object) -> object:
+        if threading.current_thread() is other:
+            return real(*given)
+        other.start()
+        while not writer._batch.lines:
+            time.sleep(0.001)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, place, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            writer.write("decision", {"n": 2})
+        other.join()
+    writer.write("decision", {"n": 4})
+    writer.close()
+    assert refused == ["cannot record: a record before could not be"]
+    records = all_records(tmp_path)
+    assert [record.body["n"] for record in records] == [1, 4]
+    assert_chained(records)
+
+
+def test_those_in_the_batch_of_an_interrupted_writer_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records that an interrupted thread was to write for others are not taken for written."""
+    writer = SegmentWriter(tmp_path)
+    batch = writer._batch
+
+    def interrupted(_number: int, _content: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            writer.write("decision", {"n": 1})
+    assert batch.done.is_set()
+    assert str(batch.error) == "cannot record: interrupted by KeyboardInterrupt"
+
+
 def test_a_closed_writer_refuses(tmp_path: Path) -> None:
     """Nothing is recorded, and nothing acknowledged, after closing."""
     writer = SegmentWriter(tmp_path)
