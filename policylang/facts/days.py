@@ -6,7 +6,6 @@ import datetime as dt
 import re
 from typing import Final
 
-from policylang.diagnostics import Code
 from policylang.facts import codes
 from policylang.facts.forms import Unfit, short
 
@@ -67,7 +66,7 @@ def human_date(text: str) -> str:
     match = _WORDED_DATE.fullmatch(form)
     month = _MONTH.get(match["month"] or match["month2"]) if match else None
     if match is None or month is None:
-        raise Unfit(_date_code(form), _DATE_FORM)
+        raise _unfit_date(form)
     try:
         found = dt.date(int(match["year"]), month, int(match["day"] or match["day2"]))
     except ValueError as error:
@@ -76,9 +75,11 @@ def human_date(text: str) -> str:
     return found.isoformat()
 
 
-def _date_code(form: str) -> Code:
-    numbers = re.fullmatch(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1([0-9]{2}|[0-9]{4})", form)
-    return codes.AMBIGUOUS if numbers else codes.MALFORMED
+def _unfit_date(form: str) -> Unfit:
+    if re.fullmatch(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1([0-9]{2}|[0-9]{4})", form):
+        readings = "with the day before the month, or after it"
+        return Unfit(codes.AMBIGUOUS, readings, "write 2026-11-20, or 20 Nov 2026")
+    return Unfit(codes.MALFORMED, _DATE_FORM)
 
 
 def _check_parts(match: re.Match[str], found: dt.date) -> None:

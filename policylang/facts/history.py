@@ -129,7 +129,7 @@ class HistoryReader:
         action = self._action(entry, i)
         if not _is_counted(entry, i) or action not in self._counts:
             return None
-        time = _time(entry.get("time"), i)
+        time = _time(entry, i)
         values = [
             self._value(entry, action, relation, name, column, read, i)
             for relation, name, column, read in self._reads
@@ -244,8 +244,13 @@ def _is_counted(entry: Mapping[str, Any], i: int) -> bool:
     raise _IncompleteError(_shape(i, "outcome", shown(outcome), expected))
 
 
-def _time(given: Any, i: int) -> dt.datetime:
+def _time(entry: Mapping[str, Any], i: int) -> dt.datetime:
     path, pointer = f"history[{i}].time", f"/history/{i}/time"
+    given = entry.get("time")
+    if "time" not in entry:
+        raise _IncompleteError(
+            problem(codes.MISSING_FIELD, path, pointer, expected=describe(Domain(DATETIME)))
+        )
     if given is None:
         raise _IncompleteError(problem_of_value(None, Domain(DATETIME), path, pointer))
     try:

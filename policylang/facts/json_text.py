@@ -65,4 +65,7 @@ def _refusal(raw: bytes, message: str) -> Unfit:
     if message.startswith("Internal error"):
         place = message.rpartition(" at line ")[2]
         return Unfit(codes.NOT_JSON, f"number out of range at line {place}")
+    if message.startswith("recursion limit exceeded"):
+        place = message.rpartition(" at line ")[2]
+        return Unfit(codes.NOT_JSON, f"more than {DEEPEST} levels of nesting at line {place}")
     return Unfit(codes.NOT_JSON, message)

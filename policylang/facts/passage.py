@@ -22,6 +22,7 @@ from policylang.facts.values import Missing, Value
 REQUEST_KEYS: Final = frozenset(
     {"action", "args", "agent", "facts", "now", "decisions", "history", "approvals"}
 )
+_KEYS: Final = "a request has " + ", ".join(f"`{key}`" for key in sorted(REQUEST_KEYS))
 _SOURCES: Final[Mapping[object, Source]] = {source.word: source for source in Source}
 _NOTHING: Final[Mapping[str, Any]] = {}
 
@@ -68,7 +69,7 @@ class Passage:
         for key in self._request:
             if key not in REQUEST_KEYS and not self._found.is_full():
                 name = safe(key)
-                hint = did_you_mean(key, sorted(REQUEST_KEYS))
+                hint = did_you_mean(key, sorted(REQUEST_KEYS)) or _KEYS
                 if key in self._plan.facts:
                     hint = f'put it under `facts`: {{"facts": {{"{name}": ...}}}}'
                 self._found.refuse(
@@ -295,6 +296,13 @@ class Passage:
             return
         if isinstance(given, tuple):
             given = list(given)
+        if type(given) is not list:
+            expected, received = "a list of approvals", shown(given)
+            found = problem(
+                codes.BAD_SHAPE, "approvals", "/approvals", received=received, expected=expected
+            )
+            self._found.refuse(found)
+            return
         values = reader.many(given, "approvals", "/approvals", self._found)
         if values:
             rows = tuple(Row(i, row, Source.SYSTEM) for i, row in enumerate(values))

@@ -85,6 +85,7 @@ def test_a_lesser_source_than_declared_is_refused() -> None:
     problem = only_problem(given)
     assert (problem.code, problem.path) == ("PL0621", "customer")
     assert "from tool" in problem.message
+    assert problem.hint == "a row has to come from tool or system"
 
 
 def test_an_unknown_source_is_refused() -> None:
@@ -312,6 +313,16 @@ def test_approvals_are_rows() -> None:
     assert values(facts, "approval") == [("manager", "a1", NOW - dt.timedelta(hours=1))]
     wrong = rejected(request(approvals=[{"by": "manager"}])).problems
     assert [p.path for p in wrong] == ["approvals[0].id", "approvals[0].time"]
+    assert only_problem(request(approvals={})).expected == "a list of approvals"
+
+
+def test_a_key_that_no_request_has_is_told_with_those_that_one_has() -> None:
+    """A key beside those of a request is refused, with the nearest, with its place under `facts`, or with all."""
+    assert only_problem(request(agnt={})).hint == "did you mean `agent`?"
+    assert (
+        only_problem(request(linked=[])).hint == 'put it under `facts`: {"facts": {"linked": ...}}'
+    )
+    assert "`decisions`" in (only_problem(request(whatever=1)).hint or "")
 
 
 def test_decisions_asked_for_are_declared() -> None:

@@ -89,6 +89,14 @@ def test_a_written_amount_is_read_back(amount: object, mark: str, marks: tuple[s
     assert read(f"{sign}{mark}{text.removeprefix('-')}") == amount
 
 
+def test_an_ambiguous_day_is_refused() -> None:
+    """Two numbers and a year are a day in one country and another day in the next: neither is taken."""
+    with pytest.raises(Unfit) as caught:
+        reader(Domain(DATE, normalizers=("human_date",)))("03/04/2026")
+    assert caught.value.code.id == "PL0622"
+    assert caught.value.hint == "write 2026-11-20, or 20 Nov 2026"
+
+
 def test_an_ambiguous_amount_is_refused() -> None:
     """`1.234` is refused under `currency` and not guessed; `4,800` has one reading with two places only."""
     with pytest.raises(Unfit) as caught:
