@@ -54,7 +54,10 @@ class Atom:
 
 
 class Model:
-    """The finished model of one request. Not to be changed once made; indexes are built when first needed."""
+    """The finished model of one request. Not to be changed once made; indexes are built when first needed.
+
+    `derived` are the atoms of definitions, by name, whose firings are not among `firings`.
+    """
 
     def __init__(
         self,
@@ -62,11 +65,13 @@ class Model:
         facts: FactSet,
         firings: Sequence[Firing] = (),
         reference: Reference | None = None,
+        derived: Mapping[str, Iterable[tuple[Value, ...]]] | None = None,
     ) -> None:
         self.program = program
         self.facts = facts
         self.firings = firings
         self._reference: Reference = reference or {}
+        self._given_atoms = derived or {}
         self._rows: dict[str, tuple[Row, ...]] = {}
         self._indexes: dict[
             tuple[str, tuple[int, ...]], dict[tuple[Value | Missing, ...], list[Row]]
@@ -87,7 +92,8 @@ class Model:
 
     def _collected(self, name: str) -> tuple[Row, ...]:
         if name in self.program.predicates:
-            derived = self._derived.get(name, {})
+            given = self._given_atoms.get(name)
+            derived = self._derived.get(name, {}) if given is None else dict.fromkeys(given)
             return tuple(Row(id=i, values=values) for i, values in enumerate(derived))
         table = self.program.tables.get(name)
         if table is not None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from policylang.evaluate.firings import Firing
 from policylang.evaluate.plan import runtime
@@ -19,8 +18,16 @@ from policylang.evaluate.plan.functions import Coder
 from policylang.evaluate.plan.guards import Guards
 from policylang.evaluate.plan.numbers import shown
 from policylang.evaluate.plan.places import Ends, Functions, Place
-from policylang.evaluate.plan.runtime import Growing
-from policylang.evaluate.plan.world import FAILED, Layout, SlotKind
+from policylang.evaluate.plan.runtime import Growing, Guard, Late, RuleFunction
+from policylang.evaluate.plan.world import (
+    FAILED,
+    GIVEN,
+    RESERVED,
+    Layout,
+    Slot,
+    SlotKind,
+    World,
+)
 from policylang.evaluate.scopes import body_variables
 from policylang.facts import tree
 from policylang.facts.tree import Statements
@@ -54,24 +61,79 @@ Numbered = tuple[int, Rule]
 """A rule and its position in the program."""
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """The code of some rules. `decide(world, rows)` gives their hits; `text()` shows it to a reader."""
+Decide: TypeAlias = Callable[[World, Mapping[str, Any]], runtime.Hits]
+"""The function of some rules: from a world and the rows of a request to their hits."""
 
-    decide: Callable[[Any, Mapping[str, Any]], runtime.Hits]
-    module: ast.Module
-
-    def text(self) -> str:
-        """The code as Python text."""
-        return ast.unparse(self.module)
+Initial: TypeAlias = Callable[[Slot], Any]
+"""What a slot holds before a request comes."""
 
 
-def compiled(rules: Sequence[Numbered], layout: Layout) -> Compiled:
+def compiled(rules: Sequence[Numbered], layout: Layout, initial: Initial) -> Decide:
     """The code of rules whose definitions are complete (or settled in the layout).
 
-    `UnplannableError` where a plan cannot take them.
+    Rules that a constant tells apart are compiled when a request brings their constant: `initial` fills the slots that
+    they add to the layout. `UnplannableError` where a plan cannot take the rules, then or now.
     """
-    return _Compiler(layout).compile(rules)
+    compiler = _Compiler(layout)
+    chosen, guards = compiler.begun(rules)
+    late = Late(_late_rules(chosen, layout, initial))
+    module = compiler.module(guards)
+    names = compiler.executed(module, guards.made(late.function))
+    made: Decide = names["decide"]
+    return made
+
+
+def text_of(rules: Sequence[Numbered], layout: Layout) -> str:
+    """The code of rules as Python text, that which is made when it is needed included."""
+    compiler = _Compiler(layout)
+    chosen, guards = compiler.begun(rules)
+    for position, rule in chosen.items():
+        compiler.rule(position, rule)
+    return ast.unparse(tree.located(compiler.module(guards, compiler.constants)))
+
+
+def _late_rules(
+    rules: Mapping[int, Rule], layout: Layout, initial: Initial
+) -> Callable[[int], RuleFunction]:
+    """What makes the functions of rules that a constant chooses, after the code for all requests is made."""
+
+    def make(position: int) -> RuleFunction:
+        alone = _Compiler(layout)
+        name = alone.rule(position, rules[position])
+        alone.hold_rows()
+        names = alone.executed(ast.Module(alone.functions.made, []))
+        function: RuleFunction = names[name]
+        return _widening(function, layout, initial)
+
+    return make
+
+
+def _widening(function: RuleFunction, layout: Layout, initial: Initial) -> RuleFunction:
+    """A rule's function for worlds that were started before its slots were known."""
+    size = RESERVED + len(layout.slots)
+
+    def run(world: World) -> Sequence[Firing]:
+        if len(world) < size:
+            rows = world[GIVEN]
+            for slot in layout.slots[len(world) - RESERVED :]:
+                world.append(_filled(slot, layout, rows, initial))
+        return function(world)
+
+    return run
+
+
+def _filled(slot: Slot, layout: Layout, rows: Mapping[str, Sequence[Any]], initial: Initial) -> Any:
+    """What `decide` would have put into a slot that came after it."""
+    given = rows.get(slot.name)
+    match slot.kind:
+        case SlotKind.ONE:
+            return given[0].values if given else None
+        case SlotKind.ROW:
+            return given[0] if given else None
+        case SlotKind.ROWS if not layout.is_given_once(slot.name):
+            return runtime.joined(layout.reference.get(slot.name, ()), given or ())
+        case _:
+            return initial(slot)
 
 
 class _Compiler:
@@ -82,7 +144,8 @@ class _Compiler:
         self.steps: Statements = []
         self._order: list[int] = []
 
-    def compile(self, rules: Sequence[Numbered]) -> Compiled:
+    def begun(self, rules: Sequence[Numbered]) -> tuple[dict[int, Rule], Guards]:
+        """Take rules up: the steps for those that every request evaluates, and those that a constant chooses."""
         clauses = [each for each in rules if each[1].is_clause]
         for component in components(rule for _, rule in clauses):
             mine = [(p, r) for p, r in clauses if _predicate(r) in component.names]
@@ -90,15 +153,17 @@ class _Compiler:
                 self._recursion(mine, component.names)
             else:
                 for position, rule in mine:
-                    self._called(position, self._rule(position, rule))
+                    self._called(position, self.rule(position, rule))
+        chosen: dict[int, Rule] = {}
         guards = Guards(self.layout, [rule for _, rule in rules if not rule.is_clause])
         for position, rule in rules:
             if rule.is_clause:
                 continue
-            name = self._rule(position, rule)
-            if not guards.take(position, rule, name):
-                self._called(position, name)
-        return self._finished(guards)
+            if guards.take(position, rule, self._name(position, rule)):
+                chosen[position] = rule
+            else:
+                self._called(position, self.rule(position, rule))
+        return chosen, guards
 
     def _called(self, position: int, name: str) -> None:
         """A step that evaluates a rule and keeps its firings."""
@@ -108,7 +173,7 @@ class _Compiler:
 
     # --- rules ----------------------------------------------------------------------------------------------
 
-    def _rule(self, position: int, rule: Rule) -> str:
+    def rule(self, position: int, rule: Rule) -> str:
         """The function of one rule outside of any recursion: its name."""
         name = self._name(position, rule)
         coder = self._coder(rule, repeated=False)
@@ -312,7 +377,8 @@ class _Compiler:
 
     # --- the whole ------------------------------------------------------------------------------------------
 
-    def _finished(self, guards: Guards) -> Compiled:
+    def module(self, guards: Guards, shown: Constants | None = None) -> ast.Module:
+        """All code; `shown` to a reader it says which rules the guards choose."""
         start = self._inputs()
         steps = [*start, tree.assign("hits", ast.List([], ast.Load())), *self.steps]
         choices = guards.code()
@@ -321,20 +387,23 @@ class _Compiler:
         hits = tree.name("hits")
         steps.append(tree.give(hits if ordered else tree.call("in_order", hits)))
         decide = tree.function("decide", ["w", "rows"], "", steps)
-        tables = guards.tables(self.constants)
-        module = ast.Module([*self.functions.made, *tables, decide], [])
+        tables = [] if shown is None else guards.tables(shown)
+        return ast.Module([*self.functions.made, *tables, decide], [])
+
+    def executed(self, module: ast.Module, guards: Sequence[Guard] = ()) -> dict[str, Any]:
+        """The names that a module makes."""
         tree.located(module)
         names: dict[str, Any] = {
             **runtime.GLOBALS,
             **self.constants.values,
             "build_index": runtime.index_builder(self.layout),
-            "Guard": runtime.Guard,
+            "GUARDS": guards,
         }
         try:
             exec(compile(module, "<plan>", "exec"), names)
         except (RecursionError, SyntaxError, MemoryError) as problem:
             raise UnplannableError(f"its code is too deep for Python ({problem})") from problem
-        return Compiled(names["decide"], module)
+        return names
 
     def _inputs(self) -> Statements:
         """The statements that put the rows of a request into their slots."""
@@ -355,11 +424,7 @@ class _Compiler:
                 tree.assign("given", given),
                 tree.assign_item(tree.name("w"), number, one),
             ]
-        for _, slot in self.layout.numbers(SlotKind.INDEX):
-            if not self.layout.is_derived(slot.name):
-                self.layout.number(SlotKind.ROWS, slot.name)
-            else:
-                self.layout.number(SlotKind.ATOMS, slot.name)
+        self.hold_rows()
         for number, slot in self.layout.numbers(SlotKind.ROWS):
             if not self.layout.is_given_once(slot.name):
                 steps.append(tree.assign_item(tree.name("w"), number, self._rows(slot.name)))
@@ -371,6 +436,12 @@ class _Compiler:
                 if slot.name not in self.layout.settled:
                     steps.append(tree.assign_item(tree.name("w"), number, empty))
         return steps
+
+    def hold_rows(self) -> None:
+        """Slots for the rows and atoms that indexes are built of."""
+        for _, slot in self.layout.numbers(SlotKind.INDEX):
+            derived = self.layout.is_derived(slot.name)
+            self.layout.number(SlotKind.ATOMS if derived else SlotKind.ROWS, slot.name)
 
     def _rows(self, name: str) -> ast.expr:
         given = tree.call("get", tree.constant(name), tree.pair(()))

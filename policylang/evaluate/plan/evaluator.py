@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from threading import Lock
 from typing import Any, Final
@@ -28,12 +29,30 @@ from policylang.evaluate.firings import (
 from policylang.evaluate.interpret import instances
 from policylang.evaluate.model import Model
 from policylang.evaluate.plan.bodies import UnplannableError
-from policylang.evaluate.plan.compile import Compiled, Numbered, compiled, reads_of
+from policylang.evaluate.plan.compile import (
+    Decide,
+    Initial,
+    Numbered,
+    compiled,
+    reads_of,
+    text_of,
+)
+from policylang.evaluate.plan.demand import (
+    MANY,
+    Asked,
+    AskedAtoms,
+    AskedIndex,
+    AskedSet,
+    Atoms,
+    definitions_to_ask,
+    derivation,
+)
 from policylang.evaluate.plan.runtime import Hits
-from policylang.evaluate.plan.straight import Straight, straight
+from policylang.evaluate.plan.straight import Straight, straight, straight_text
 from policylang.evaluate.plan.world import (
     FAILED,
     RESERVED,
+    Index,
     Layout,
     MemoryLimitError,
     Slot,
@@ -46,7 +65,7 @@ from policylang.evaluate.plan.world import (
 from policylang.facts.factset import FactSet, Part, Row, Shape
 from policylang.facts.schema import Cardinality, RelationKind, Source
 from policylang.semantics.program import Derive, Program
-from policylang.semantics.slicing import Slice, slice_for
+from policylang.semantics.slicing import Slice, matches, slice_for
 
 VERSION: Final = "1"
 """Of the plan: changes where what it computes could."""
@@ -56,22 +75,26 @@ VERSION: Final = "1"
 class _Plan:
     """What decisions about one action run: the code, the world it starts from, what is known before."""
 
-    compiled: Compiled
+    decide: Decide
     template: World
-    settled: Hits
+    settled: _Settled
     shared: Settled
     failed: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Settled:
-    """The definitions that depend on tables and reference data alone, evaluated."""
+    """The definitions that depend on tables and reference data alone, evaluated.
+
+    Those in `asked` are derived as far as requests ask, and have no `hits`.
+    """
 
     names: frozenset[str]
-    seen: Mapping[str, dict[Any, None]]
-    atoms: Mapping[str, list[Any]]
+    seen: Mapping[str, Container[Any]]
+    atoms: Mapping[str, Collection[Any]]
     hits: Mapping[int, Sequence[Firing]]
     failed: frozenset[int]
+    asked: Mapping[str, Asked] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +114,11 @@ class _Known:
     layout: Layout
     settled: _Settled
 
-    def index(self, name: str, positions: tuple[int, ...]) -> Mapping[Any, Sequence[Any]]:
+    def index(self, name: str, positions: tuple[int, ...]) -> Index:
         slot = Slot(SlotKind.INDEX, name, positions)
         return self.evaluator._index(slot, self.layout, self.settled)
 
-    def atoms(self, name: str) -> Mapping[tuple[Any, ...], None]:
+    def atoms(self, name: str) -> Container[tuple[Any, ...]]:
         return self.settled.seen[name]
 
 
@@ -103,13 +126,19 @@ class PlanEvaluator:
     """The evaluator of one program with its reference data, as compiled Python code.
 
     Code is made for an action when it is first asked for, and definitions that depend on tables and reference
-    data alone are evaluated once. What `refusal` refuses is answered with a failure.
+    data alone are evaluated once; recursive ones over `many` rows as far as requests ask. What `refusal` refuses is
+    answered with a failure.
     """
 
     def __init__(
-        self, program: Program, reference: Mapping[str, Sequence[Row]] | None = None
+        self,
+        program: Program,
+        reference: Mapping[str, Sequence[Row]] | None = None,
+        *,
+        many: int = MANY,
     ) -> None:
         self._program = program
+        self._many = many
         self._reference = {name: tuple(rows) for name, rows in (reference or {}).items()}
         self._positions = {rule.name: i for i, rule in enumerate(program.rules)}
         self._reference_names = frozenset(self._reference)
@@ -117,7 +146,7 @@ class PlanEvaluator:
         self._plans: dict[tuple[str, frozenset[str]], _Plan] = {}
         self._usual: dict[str, _Plan] = {}
         """By action, for requests that add nothing to reference data."""
-        self._indexes: dict[Slot, dict[Any, Any]] = {}
+        self._indexes: dict[Slot, Index] = {}
         self._rows: dict[str, Sequence[Row]] = {}
         self._settled: dict[frozenset[str], _Settled] = {}
         self._straight: dict[Shape, _Quick | None] = {}
@@ -135,7 +164,10 @@ class PlanEvaluator:
 
         This is the code for requests of any form; `usual_code` is that for the usual ones.
         """
-        return self._plan(action, frozenset(), Limits()).compiled.text()
+        part = slice_for(self._program, action)
+        with self._lock:
+            settled, _ = self._before(part, frozenset(), Limits())
+        return text_of(self._open(part, settled), self._layout(settled))
 
     def usual_code(self, action: str) -> str | None:
         """The code for requests whose facts come as usual; None where the rules of the action need more."""
@@ -148,8 +180,12 @@ class PlanEvaluator:
         ]
         given = [Part("now", Source.SYSTEM), Part(action, Source.MODEL)]
         given += [Part(name, Source.SYSTEM) for name in sorted(single)]
-        quick = self._quick(Shape(action, tuple(given)), Limits())
-        return None if quick is None else quick.straight.text()
+        part = slice_for(self._program, action)
+        with self._lock:
+            settled, _ = self._before(part, frozenset(), Limits())
+        layout = self._layout(settled)
+        known = _Known(self, layout, settled)
+        return straight_text(self._open(part, settled), layout, Shape(action, tuple(given)), known)
 
     def evaluate(self, facts: FactSet, limits: Limits) -> Evaluation:
         """The firings for one request."""
@@ -157,7 +193,13 @@ class PlanEvaluator:
         if taken is not None:
             shape = taken[0]
             quick = self._straight[shape] if shape in self._straight else self._quick(shape, limits)
-            found = None if quick is None else quick.straight.run(taken[1], taken[5])
+            try:
+                found = None if quick is None else quick.straight.run(taken[1], taken[5])
+            except TimeLimitError:
+                # Straight code ends by itself; what it asks for of reference data may be much.
+                return _too_long(limits)
+            except (MemoryLimitError, MemoryError):
+                return _TOO_MUCH
             if quick is not None and found is not None:
                 key, own = found
                 pattern = quick.patterns.get(key) or quick.straight.pattern(key)
@@ -170,8 +212,8 @@ class PlanEvaluator:
         try:
             if plan is None or not self._reference_names.isdisjoint(facts.rows):
                 plan = self._plan_for(facts, limits)
-            world = started(plan.template, limits)
-            hits = plan.compiled.decide(world, facts.rows)
+            world = started(plan.template, limits, facts.rows)
+            hits = plan.decide(world, facts.rows)
         except TimeLimitError:
             return _too_long(limits)
         except (MemoryLimitError, MemoryError):
@@ -179,8 +221,7 @@ class PlanEvaluator:
         except UnplannableError as problem:
             return Failure("", FailureKind.EVALUATOR.value, f"no plan can be made: {problem}")
         if world[FAILED] or plan.failed:
-            everything = sorted([*hits, *plan.settled], key=_position)
-            return self._failure({*world[FAILED], *plan.failed}, facts, everything)
+            return self._failure({*world[FAILED], *plan.failed}, facts, hits, plan.settled)
         if len(hits) == 1:
             return Firings(tuple(hits[0][1]), plan.shared)
         return Firings(tuple(chain.from_iterable([fired for _, fired in hits])), plan.shared)
@@ -215,13 +256,12 @@ class PlanEvaluator:
     def _made_quick(self, shape: Shape, limits: Limits) -> _Quick | None:
         part = slice_for(self._program, shape.action)
         settled, hits = self._before(part, frozenset(), limits)
-        layout = Layout(self._program, self._reference)
-        layout.settled = settled.names
+        layout = self._layout(settled)
         known = _Known(self, layout, settled)
         made = straight(self._open(part, settled), layout, shape, known)
         if made is None or settled.failed & {self._positions[rule.name] for rule in part.rules}:
             return None
-        return _Quick(made, made.patterns, self._shared(hits, (shape.action, frozenset())))
+        return _Quick(made, made.patterns, self._shared(settled, hits, (shape.action, frozenset())))
 
     # --- plans ------------------------------------------------------------------------------------------
 
@@ -243,18 +283,22 @@ class PlanEvaluator:
 
     def _compiled(self, part: Slice, added: frozenset[str], limits: Limits) -> _Plan:
         settled, hits = self._before(part, added, limits)
-        layout = Layout(self._program, self._reference, added)
-        layout.settled = settled.names
-        code = compiled(self._open(part, settled), layout)
+        layout = self._layout(settled, added)
+        decide = compiled(self._open(part, settled), layout, self._filling(layout, settled))
         return _Plan(
-            compiled=code,
+            decide=decide,
             template=self._template(layout, settled),
-            settled=hits,
-            shared=self._shared(hits, (part.action, added)),
+            settled=settled,
+            shared=self._shared(settled, hits, (part.action, added)),
             failed=tuple(
                 sorted(settled.failed & {self._positions[rule.name] for rule in part.rules})
             ),
         )
+
+    def _layout(self, settled: _Settled, added: frozenset[str] = frozenset()) -> Layout:
+        layout = Layout(self._program, self._reference, added)
+        layout.settled = settled.names
+        return layout
 
     def _before(self, part: Slice, added: frozenset[str], limits: Limits) -> tuple[_Settled, Hits]:
         """The settled definitions that a slice reads, and the firings among them that are of the slice."""
@@ -270,17 +314,70 @@ class PlanEvaluator:
             if not (isinstance(rule.head, Derive) and rule.head.predicate in settled.names)
         ]
 
-    def _shared(self, hits: Hits, about: About) -> Settled:
+    def _shared(self, settled: _Settled, hits: Hits, about: About) -> Settled:
+        if settled.asked:
+            return Settled.found(about, partial(self._all_settled, settled.names, about))
         firings = tuple(chain.from_iterable([fired for _, fired in hits]))
         return Settled(firings, self._positions, about) if firings else NOTHING_SETTLED
+
+    def _all_settled(self, names: frozenset[str], about: About) -> Settled:
+        """All firings of definitions of which some are derived as far as requests ask. Whoever wants them waits."""
+        whole = self._evaluate_settled(names, about[1], _UNLIMITED)
+        return self._shared(whole, sorted(whole.hits.items()), about)
 
     def _settled_for(self, part: Slice, added: frozenset[str], limits: Limits) -> _Settled:
         """The settled definitions that a slice reads, evaluated."""
         names = self._settled_names(part, added)
         known = self._settled.get(names)
         if known is None:
-            known = self._settled[names] = self._evaluate_settled(names, added, limits)
+            known = self._settled[names] = self._settle(names, added, limits)
         return known
+
+    def _settle(self, names: frozenset[str], added: frozenset[str], limits: Limits) -> _Settled:
+        """Settled definitions, those over many rows as far as requests will ask."""
+        layout = Layout(self._program, self._reference, added)
+        asking = definitions_to_ask(self._clauses(names), layout, self._many)
+        rest = self._evaluate_settled(names - asking.keys(), added, limits)
+        layout.settled = rest.names
+        asked: dict[str, Asked] = {}
+        for name, clauses in asking.items():
+            everything = partial(self._everything, name, rest, added, limits)
+            derivations = {
+                position: made
+                for position in range(len(self._program.predicates[name].types))
+                if (
+                    made := derivation(
+                        name, position, clauses, layout, partial(self._filling, settled=rest)
+                    )
+                )
+            }
+            asked[name] = Asked(derivations, everything)
+        return replace(
+            rest,
+            names=names,
+            seen={**rest.seen, **{name: AskedSet(each) for name, each in asked.items()}},
+            atoms={**rest.atoms, **{name: AskedAtoms(each) for name, each in asked.items()}},
+            asked=asked,
+        )
+
+    def _everything(
+        self, name: str, rest: _Settled, added: frozenset[str], limits: Limits
+    ) -> Atoms:
+        """All atoms of a settled definition, given those that it reads."""
+        layout = self._layout(rest, added)
+        seen = layout.number(SlotKind.SEEN, name)
+        decide = compiled(self._clauses({name}), layout, self._filling(layout, rest))
+        world = started(self._template(layout, rest), limits, {})
+        decide(world, {})
+        found: Atoms = world[seen]
+        return found
+
+    def _clauses(self, names: Collection[str]) -> list[Numbered]:
+        return [
+            (position, rule)
+            for position, rule in enumerate(self._program.rules)
+            if isinstance(rule.head, Derive) and rule.head.predicate in names
+        ]
 
     def _settled_names(self, part: Slice, added: frozenset[str]) -> frozenset[str]:
         given = self._given - added
@@ -298,18 +395,13 @@ class PlanEvaluator:
     def _evaluate_settled(
         self, names: frozenset[str], added: frozenset[str], limits: Limits
     ) -> _Settled:
-        rules: list[Numbered] = [
-            (position, rule)
-            for position, rule in enumerate(self._program.rules)
-            if isinstance(rule.head, Derive) and rule.head.predicate in names
-        ]
         layout = Layout(self._program, self._reference, added)
         seen = {name: layout.number(SlotKind.SEEN, name) for name in names}
         atoms = {name: layout.number(SlotKind.ATOMS, name) for name in names}
         nothing = _Settled(frozenset(), {}, {}, {}, frozenset())
-        code = compiled(rules, layout)
-        world = started(self._template(layout, nothing), limits)
-        hits = code.decide(world, {})
+        decide = compiled(self._clauses(names), layout, self._filling(layout, nothing))
+        world = started(self._template(layout, nothing), limits, {})
+        hits = decide(world, {})
         return _Settled(
             names=names,
             seen={name: world[number] for name, number in seen.items()},
@@ -321,8 +413,12 @@ class PlanEvaluator:
     def _template(self, layout: Layout, settled: _Settled) -> World:
         """The world before a request: what is given once, with its indexes."""
         world: World = [None] * RESERVED
-        world += [self._initial(slot, layout, settled) for slot in layout.slots]
+        world += map(self._filling(layout, settled), layout.slots)
         return world
+
+    def _filling(self, layout: Layout, settled: _Settled) -> Initial:
+        """What fills the slots of a layout before a request comes."""
+        return lambda slot: self._initial(slot, layout, settled)
 
     def _initial(self, slot: Slot, layout: Layout, settled: _Settled) -> Any:
         if slot.name in settled.names:
@@ -338,7 +434,10 @@ class PlanEvaluator:
             return self._index(slot, layout, settled)
         return None
 
-    def _index(self, slot: Slot, layout: Layout, settled: _Settled) -> dict[Any, Any]:
+    def _index(self, slot: Slot, layout: Layout, settled: _Settled) -> Index:
+        asked = settled.asked.get(slot.name)
+        if asked is not None:
+            return AskedIndex(asked, slot.positions)
         index = self._indexes.get(slot)
         if index is None:
             derived = slot.name in settled.names
@@ -352,16 +451,25 @@ class PlanEvaluator:
             rows = self._rows[name] = layout.given(name)
         return rows
 
+    def _derived_by(self, position: int) -> str:
+        """The definition that the clause at a position derives atoms of."""
+        head = self._program.rules[position].head
+        return head.predicate if isinstance(head, Derive) else ""
+
     # --- failures ---------------------------------------------------------------------------------------
 
-    def _failure(self, failed: set[int], facts: FactSet, hits: Hits) -> Failure:
+    def _failure(self, failed: set[int], facts: FactSet, hits: Hits, settled: _Settled) -> Failure:
         """The failure to report: that of the first rule, and the least of its codes.
 
-        The plan knows which rules fail; why, the plain interpreter finds out over the finished model.
+        The plan knows which rules fail; why, the plain interpreter finds out over the finished model, of which it
+        is given what the rule reads. What was not asked for of a definition stands in no instance that fails.
         """
-        firings = list(chain.from_iterable([fired for _, fired in hits]))
-        model = Model(self._program, facts, firings, self._reference)
         rule = self._program.rules[min(failed)]
+        read = {match.name for match in matches(rule.body)}
+        known = [(p, fired) for p, fired in settled.hits.items() if self._derived_by(p) in read]
+        firings = list(chain.from_iterable([fired for _, fired in (*known, *hits)]))
+        derived = {name: each.derived for name, each in settled.asked.items() if name in read}
+        model = Model(self._program, facts, firings, self._reference, derived)
         found = [
             instance
             for instance in instances(rule.body, {}, model)
@@ -373,6 +481,7 @@ class PlanEvaluator:
         return Failure(rule.name, least.kind.value, least.message)
 
 
+_UNLIMITED: Final = Limits(seconds=float("inf"), memory=1 << 62)
 _TOO_MUCH: Final = Failure(
     "", FailureKind.MEMORY_LIMIT.value, "the evaluation needs more memory than its limit"
 )

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from policylang.evaluate.plan.expressions import Constants
+from policylang.evaluate.plan.runtime import Chosen, Guard, RuleFunction
 from policylang.evaluate.plan.world import Layout, SlotKind
 from policylang.facts import tree
 from policylang.facts.tree import Statements
@@ -80,8 +81,20 @@ class Guards:
         arguments = [tree.name("w"), tree.name("GUARDS"), tree.name("hits")]
         return [tree.do(tree.call("run_chosen", *arguments))]
 
+    def made(self, make: Callable[[int], RuleFunction]) -> tuple[Guard, ...]:
+        """The guards themselves; `make` gives the function of a rule when a request first needs it."""
+        return tuple(
+            Guard(
+                self._layout.number(SlotKind.ONE, column.relation),
+                column.position,
+                column.each,
+                Chosen({value: [p for p, _ in found] for value, found in table.items()}, make),
+            )
+            for column, table in self._taken.items()
+        )
+
     def tables(self, constants: Constants) -> Statements:
-        """The statement that makes the guards, once the functions of the rules are there."""
+        """The guards as a reader sees them: the statement that would make them of the functions of all rules."""
         if not self._taken:
             return []
         return [tree.assign("GUARDS", tree.pair(self._tables(constants)))]

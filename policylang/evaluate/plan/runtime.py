@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from threading import Lock
+from typing import Any, Final, NoReturn, TypeAlias
 
 from policylang.errors import InternalError
 from policylang.evaluate.calculate import aggregate, is_like, value_of
@@ -130,6 +131,54 @@ def index_builder(layout: Layout) -> Callable[[World, int], Mapping[Any, Any]]:
     return build_index
 
 
+class Chosen(dict[object, Sequence[tuple[int, RuleFunction]]]):
+    """The rules that each constant chooses, by position. Their code is made when a request first brings the constant.
+
+    `waiting` are their positions, `make` gives the function of a rule. A value that chooses nothing is not kept: it
+    comes from a request.
+    """
+
+    def __init__(
+        self, waiting: Mapping[Any, Sequence[int]], make: Callable[[int], RuleFunction]
+    ) -> None:
+        super().__init__()
+        self._waiting = waiting
+        self._make = make
+
+    def __missing__(self, value: object) -> Sequence[tuple[int, RuleFunction]]:
+        positions = self._waiting.get(value)
+        if positions is None:
+            return ()
+        chosen = self[value] = tuple([(position, self._make(position)) for position in positions])
+        return chosen
+
+
+class Late:
+    """Functions of rules, each made when it is first asked for, and once. Thread-safe."""
+
+    def __init__(self, make: Callable[[int], RuleFunction]) -> None:
+        self._make = make
+        self._made: dict[int, RuleFunction] = {}
+        self._lock = Lock()
+
+    def function(self, position: int) -> RuleFunction:
+        """The function of the rule at a position."""
+        with self._lock:
+            made = self._made.get(position)
+            if made is None:
+                made = self._made[position] = self._make(position)
+            return made
+
+
+class GaveUpError(ArithmeticError):
+    """A rule needs more than the values of single rows: the request is evaluated as any other."""
+
+
+def gives_up(*_: object) -> NoReturn:
+    """Stands for a rule that needs more than the values of single rows."""
+    raise GaveUpError
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """A test on a column of a single row that chooses, by its value, the rules that can fire.
@@ -140,7 +189,7 @@ class Guard:
     slot: int
     column: int
     each: bool
-    rules: Mapping[object, Sequence[tuple[int, RuleFunction]]]
+    rules: Chosen
 
     def chosen(self, world: World) -> Iterable[tuple[int, RuleFunction]]:
         """The rules that can fire, with their positions."""
@@ -149,10 +198,10 @@ class Guard:
             return ()
         value = values[self.column]
         if not self.each:
-            return self.rules.get(value, ())
+            return self.rules[value]
         if value is MISSING:
             return ()
-        found = {pair for element in value for pair in self.rules.get(element, ())}
+        found = {pair for element in value for pair in self.rules[element]}
         return sorted(found, key=_position)
 
 
@@ -208,6 +257,7 @@ GLOBALS: Final[Mapping[str, object]] = {
     "Firing": Firing,
     "MISSING": MISSING,
     "fire": fire,
+    "gives_up": gives_up,
     "in_order": in_order,
     "insert": insert,
     "is_like": is_like,

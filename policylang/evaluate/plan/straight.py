@@ -9,7 +9,7 @@ the function gives up, and the request is evaluated as any other.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
@@ -23,8 +23,9 @@ from policylang.evaluate.plan.expressions import Constants
 from policylang.evaluate.plan.functions import Coder
 from policylang.evaluate.plan.guards import Guards
 from policylang.evaluate.plan.places import Ends, Functions, Place
+from policylang.evaluate.plan.runtime import Guard, Late, RuleFunction
 from policylang.evaluate.plan.tails import in_order
-from policylang.evaluate.plan.world import Layout, SlotKind
+from policylang.evaluate.plan.world import Index, Layout, SlotKind
 from policylang.facts import tree
 from policylang.facts.factset import Shape
 from policylang.facts.tree import Statements
@@ -37,6 +38,7 @@ from policylang.semantics.program import (
     Match,
     Rule,
 )
+from policylang.semantics.slicing import matches
 
 MOST_RULES: Final = 128
 """Rules that stand in one function; those that a constant tells apart are not counted."""
@@ -45,11 +47,11 @@ MOST_RULES: Final = 128
 class Known(Protocol):
     """What is there before a request comes: tables, reference data and settled definitions."""
 
-    def index(self, name: str, positions: tuple[int, ...]) -> Mapping[Any, Sequence[Any]]:
+    def index(self, name: str, positions: tuple[int, ...]) -> Index:
         """The rows or atoms by their values at some positions."""
         ...
 
-    def atoms(self, name: str) -> Collection[tuple[Any, ...]]:
+    def atoms(self, name: str) -> Container[tuple[Any, ...]]:
         """The atoms of a settled definition."""
         ...
 
@@ -63,27 +65,21 @@ class Straight:
     """The function of an action's rules for requests of one shape.
 
     `run(parts, more)` gives what fired as a key and the firings, or None where something fails. The
-    key stands for the rules that fired, each once.
+    key stands for the rules that fired, each once: a number whose bits are the places in `rules`, or their positions.
     """
 
     run: Callable[[tuple[Any, ...], Mapping[str, Any]], tuple[Any, tuple[Firing, ...]] | None]
-    module: ast.Module
-    rules: tuple[Numbered, ...]
+    rules: Mapping[int, Rule]
     patterns: dict[Any, Pattern] = field(default_factory=dict)
-
-    def text(self) -> str:
-        """The code as Python text."""
-        return ast.unparse(self.module)
 
     def pattern(self, key: Any) -> Pattern:
         """The rules that a key stands for."""
         if len(self.patterns) >= _MOST_PATTERNS:
             self.patterns.clear()
         if isinstance(key, int):
-            rules = [rule for i, (_, rule) in enumerate(self.rules) if key >> i & 1]
+            rules = [rule for i, rule in enumerate(self.rules.values()) if key >> i & 1]
         else:
-            by_position = dict(self.rules)
-            rules = [by_position[position] for position in key]
+            rules = [self.rules[position] for position in key]
         found = self.patterns[key] = Pattern(tuple(rules))
         return found
 
@@ -96,26 +92,40 @@ def straight(
 ) -> Straight | None:
     """The function of some rules for requests of a shape; None where they are not of this kind.
 
-    `layout` says which definitions are settled, `known` gives what is in them.
+    `layout` says which definitions are settled, `known` gives what is in them. Rules that a constant tells apart are
+    compiled when a request brings their constant; one of them that is not of this kind leaves its requests to the plan.
     """
     try:
-        return _Compiler(layout, shape, known).compile(rules)
-    except (NotStraightError, UnplannableError, RecursionError, SyntaxError, MemoryError):
+        return _Compiler(_Layout(layout), shape, known).compile(rules)
+    except _REFUSED:
+        return None
+
+
+def straight_text(
+    rules: Sequence[Numbered], layout: Layout, shape: Shape, known: Known
+) -> str | None:
+    """The code of `straight` as Python text, that of every rule in it."""
+    try:
+        return _Compiler(_Layout(layout), shape, known).text(rules)
+    except _REFUSED:
         return None
 
 
 class _Layout(Layout):
-    """The rows that a request gives, by number. Nothing else has a slot."""
+    """The rows that a request gives, by number. Nothing else has a slot, and once it is `closed` nothing gets one."""
 
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout.program, layout.reference, layout.dynamic)
         self.settled = layout.settled
         self.names: list[str] = []
+        self.closed = False
 
     def number(self, kind: SlotKind, name: str, positions: tuple[int, ...] = ()) -> int:
         if kind is not SlotKind.ONE:
             raise NotStraightError(kind, name, positions)
         if name not in self.names:
+            if self.closed:
+                raise NotStraightError(name)
             self.names.append(name)
         return self.names.index(name)
 
@@ -198,7 +208,7 @@ class _Coder(Coder):
     ) -> Statements:
         """A match with the only row that an index finds."""
         index = self._known.index(literal.name, tuple(known))
-        if any(len(rows) > 1 for rows in index.values()):
+        if not isinstance(index, dict) or any(len(rows) > 1 for rows in index.values()):
             raise NotStraightError(literal.name)
         key = self._key(literal, known, place)
         found, values = self.functions.fresh("found"), self.functions.fresh("row")
@@ -262,53 +272,85 @@ def seen_name(predicate: str) -> str:
 
 
 class _Compiler:
-    def __init__(self, layout: Layout, shape: Shape, known: Known) -> None:
-        self.layout = _Layout(layout)
+    def __init__(self, layout: _Layout, shape: Shape, known: Known) -> None:
+        self.layout = layout
         self.shape = shape
         self.given = known
         self.constants = Constants()
         self.functions = Functions(self.layout, self.constants)
 
     def compile(self, rules: Sequence[Numbered]) -> Straight:
+        """The function of some rules. Raises where they are not of this kind."""
+        ordered, chosen, guards = self._sorted(rules)
+        function, in_place = self._decide(ordered, guards)
+        self.layout.closed = True
+        late = Late(lambda position: self._late(position, chosen[position]))
+        module = ast.Module([*self.functions.made, function], [])
+        names = self._executed(module, guards.made(late.function))
+        return Straight(names["decide"], dict(ordered if in_place else rules))
+
+    def text(self, rules: Sequence[Numbered]) -> str:
+        """The code of some rules, that which is made when it is needed included."""
+        ordered, chosen, guards = self._sorted(rules)
+        for position, rule in chosen.items():
+            self._guarded(rule, f"rule_{position}")
+        function, _ = self._decide(ordered, guards)
+        tables = guards.tables(self.constants)
+        module = ast.Module([*self.functions.made, *tables, function], [])
+        return ast.unparse(tree.located(module))
+
+    def _sorted(self, rules: Sequence[Numbered]) -> tuple[list[Numbered], dict[int, Rule], Guards]:
+        """The rules that every request evaluates, in order, and those that a constant chooses."""
         clauses = [each for each in rules if each[1].is_clause]
         others = [each for each in rules if not each[1].is_clause]
         guards = Guards(self.layout, [rule for _, rule in others])
         ordered: list[Numbered] = []
+        chosen: dict[int, Rule] = {}
         for component in components(rule for _, rule in clauses):
             if component.recursive:
                 raise NotStraightError(*component.names)
             ordered += [each for each in clauses if _derived(each[1]) in component.names]
         for position, rule in others:
-            name = f"rule_{position}"
-            if guards.take(position, rule, name):
-                self._guarded(rule, name)
+            if guards.take(position, rule, f"rule_{position}"):
+                chosen[position] = rule
+                self._number_rows(rule)
             else:
                 ordered.append((position, rule))
         if len(ordered) > MOST_RULES:
             raise NotStraightError(f"{len(ordered)} rules")
+        return ordered, chosen, guards
+
+    def _number_rows(self, rule: Rule) -> None:
+        """Give numbers to the rows that a rule reads, whose code is made later."""
+        for match in matches(rule.body):
+            if self.layout.is_single(match.name):
+                self.layout.number(SlotKind.ONE, match.name)
+
+    def _decide(self, ordered: Sequence[Numbered], guards: Guards) -> tuple[ast.stmt, bool]:
+        """The function for a request, and whether it gives the rules that fired as bits of a number."""
         chosen = guards.code()
         in_place = not chosen and ordered == sorted(ordered, key=lambda each: each[0])
-        names = sorted({seen_name(_derived(rule)) for _, rule in clauses})
-        if len(names) < len({_derived(rule) for _, rule in clauses}):
+        derived = {_derived(rule) for _, rule in ordered if rule.is_clause}
+        names = sorted(map(seen_name, derived))
+        if len(set(names)) < len(derived):
             raise NotStraightError("definitions of the same name in Python")
         code: Statements = [tree.assign(name, tree.pair(())) for name in names]
         for number, (position, rule) in enumerate(ordered):
             code += self._rule(rule, position, number if in_place else None)
-        function = self._function(code, chosen, in_place=in_place)
-        module = ast.Module([*self.functions.made, *guards.tables(self.constants), function], [])
-        return self._made(module, tuple(ordered if in_place else rules))
+        return self._function(code, chosen, in_place=in_place), in_place
 
-    def _made(self, module: ast.Module, rules: tuple[Numbered, ...]) -> Straight:
+    def _executed(self, module: ast.Module, guards: Sequence[Guard] = ()) -> dict[str, Any]:
+        """The names that a module makes."""
         tree.located(module)
         names: dict[str, Any] = {
             **runtime.GLOBALS,
             **self.constants.values,
-            "Guard": runtime.Guard,
+            "GUARDS": guards,
             "keyed": runtime.keyed,
             "only": runtime.only,
         }
         exec(compile(module, "<straight>", "exec"), names)
-        return Straight(names["decide"], module, rules)
+        return names
 
     def _function(self, rules: Statements, chosen: Statements, *, in_place: bool) -> ast.stmt:
         used = _variables(rules)
@@ -386,8 +428,27 @@ class _Compiler:
         parts = tree.pair([tree.constant(rule.name), bindings])
         return tree.pair([tree.call("new", tree.name("Firing"), parts)])
 
+    def _late(self, position: int, rule: Rule) -> RuleFunction:
+        """The function of a rule that a constant chooses, made when a request brings the constant."""
+        alone = _Compiler(self.layout, self.shape, self.given)
+        name = f"rule_{position}"
+        try:
+            alone._guarded(rule, name)
+            names = alone._executed(ast.Module(alone.functions.made, []))
+        except _REFUSED:
+            return runtime.gives_up
+        made: RuleFunction = names[name]
+        return made
+
     def _guarded(self, rule: Rule, name: str) -> None:
-        """The function of a rule that a constant chooses: it gives its firings."""
+        """The function of a rule that a constant chooses: it gives its firings, or gives up."""
+        try:
+            body = self._chosen(rule)
+        except (NotStraightError, UnplannableError):
+            body = [tree.do(tree.call("gives_up"))]
+        self.functions.add(name, (), documented(rule), body)
+
+    def _chosen(self, rule: Rule) -> Statements:
         coder = self._coder(rule)
         flats = flattened(rule.body, ())
         if len(flats) > 1 and not _is_either(rule, flats):
@@ -402,7 +463,16 @@ class _Compiler:
             for i in range(len(self.layout.names))
             if f"one_{i}" in used
         ]
-        self.functions.add(name, (), documented(rule), [*read, *body, tree.give(tree.pair(()))])
+        return [*read, *body, tree.give(tree.pair(()))]
+
+
+_REFUSED: Final = (
+    NotStraightError,
+    UnplannableError,
+    RecursionError,
+    SyntaxError,
+    MemoryError,
+)
 
 
 def _is_either(rule: Rule, flats: Sequence[Body]) -> bool:

@@ -8,7 +8,6 @@ absorbs the failure, and else the instance fails.
 from __future__ import annotations
 
 import ast
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -59,18 +58,31 @@ def tail_function(coder: Coder, waiting: Sequence[Literal], place: Place) -> ast
 def in_order(
     waiting: Sequence[Literal], around: Collection[str], place: Place
 ) -> Iterator[Literal]:
-    """The literals of a tail so that what binds a variable comes before what reads it."""
+    """The literals of a tail so that all that may bind a variable comes before what reads it.
+
+    INVARIANT: where what bound a variable failed, another literal may give it its value, and what reads it waits for that.
+    """
     left, known = list(waiting), set(place.names)
     while left:
-        binders = Counter(v for literal in left for v in binds(literal))
         ready = [x for x in left if all(v in known for v in reads(x, around))]
-        best = [x for x in ready if not any(binders[v] for v in reads(x, around) - {*binds(x)})]
         if not ready:
             raise UnplannableError("nothing binds a variable that a body reads")
-        chosen = (best or ready)[0]
+        chosen = next((x for x in ready if not _may_wait(x, left, around)), None)
+        if chosen is None:
+            raise UnplannableError("what may fail in a body goes in a circle")
         left.remove(chosen)
         known.update(binds(chosen))
         yield chosen
+
+
+def _may_wait(literal: Literal, left: Sequence[Literal], around: Collection[str]) -> bool:
+    """Whether a literal that is left binds what this one reads, and does not need a value of it itself."""
+    read = reads(literal, around)
+    return any(
+        not read.isdisjoint({*binds(other)} - reads(other, around))
+        for other in left
+        if other is not literal
+    )
 
 
 def _no() -> Statements:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final, TypeAlias
@@ -22,6 +22,9 @@ from policylang.semantics.program import Program
 
 World: TypeAlias = list[Any]
 
+Index: TypeAlias = Container[Any]
+"""Rows or atoms by values: a mapping, or what finds them when it is asked (`AskedIndex`)."""
+
 STEPS: Final = 0
 """Slot of the number of steps before the clock is looked at again."""
 DEADLINE: Final = 1
@@ -32,7 +35,9 @@ MEMORY: Final = 3
 """Slot of the bytes that an evaluation may use."""
 CHECKS: Final = 4
 """Slot of how often the clock was looked at, and the blocks of memory in use when it first was."""
-RESERVED: Final = 5
+GIVEN: Final = 5
+"""Slot of the rows of the request."""
+RESERVED: Final = 6
 
 STEPS_BETWEEN_CHECKS: Final = 4096
 CHECKS_BETWEEN_COUNTS: Final = 32
@@ -178,8 +183,8 @@ def indexed(
     return index
 
 
-def started(template: World, limits: Limits) -> World:
-    """The world of one request, with its limits."""
+def started(template: World, limits: Limits, rows: Mapping[str, Sequence[Row]]) -> World:
+    """The world of one request, with its limits and its rows."""
     world = template.copy()
     world[:RESERVED] = (
         STEPS_BETWEEN_CHECKS,
@@ -187,6 +192,7 @@ def started(template: World, limits: Limits) -> World:
         [],
         limits.memory,
         None,
+        rows,
     )
     return world
 
