@@ -9,7 +9,7 @@ import pytest
 
 from policylang.bundle.loading import loads
 from policylang.facts.factset import FactSet, Row
-from policylang.semantics.program import Apply, Bind, Literal, Test, Variable
+from policylang.semantics.program import Apply, Bind, Literal, Operation, Test, Variable
 from tests.reference.compare import differences
 from tests.reference.generator import NOW, Case
 
@@ -88,24 +88,40 @@ def test_every_evaluator_answers_as_the_reference(rule: str) -> None:
     assert not list(differences(Case(program, {}, (FactSet("m.act", NOW, rows),))))
 
 
-def test_a_binding_of_another_type_is_not_put_for_its_value() -> None:
-    """A Decimal bound to an Int, and to what no Int is, never gives an operation on the Int a fraction."""
-    program = loads(
-        "module m\nfacts e { a: Int }\naction act {}\n"
-        "rule r: allow act if X == count(e(a: _)) and Y == X + X and V == 0.01 and V == X"
-    ).program
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(
+            "X == count(e(a: _)) and Y == X + X and V == 0.01 and V == X",
+            id="a Decimal that is to equal an Int, and what no Int is",
+        ),
+        pytest.param(
+            "g(z: Z) and X == weekday(now, Z) and X == (X + X) * X and X == count(e(a: A) and 7 / A > 0)",
+            id="a variable that fails to get a value, reads itself, and gets one",
+        ),
+    ],
+)
+def test_equalities_may_all_bind(body: str) -> None:
+    """A body in which every equality of a variable binds it is answered by every evaluator as by the reference."""
+    declared = "facts e { a: Int }\nfacts g { z: String }\naction act {}"
+    program = loads(f"module m\n{declared}\nrule r: allow act if {body}").program
     rule = program.rules[0]
     tied = replace(rule, body=tuple(map(_as_binding, rule.body)))
     assert tied != rule
-    rows = {"m.act": (Row(0, ()),), "m.e": (Row(0, (7,)),), "now": (Row(0, (NOW,)),)}
+    rows = {
+        "m.act": (Row(0, ()),),
+        "m.e": (Row(0, (7,)),),
+        "m.g": (Row(0, ("Nowhere",)),),
+        "now": (Row(0, (NOW,)),),
+    }
     given = Case(replace(program, rules=(tied,)), {}, (FactSet("m.act", NOW, rows),))
     assert not list(differences(given))
 
 
 def _as_binding(literal: Literal) -> Literal:
-    """`V == X` of two variables as what binds V."""
+    """An equality of a variable as what binds it."""
     if isinstance(literal, Test) and isinstance(literal.condition, Apply):
         left, right = literal.condition.arguments
-        if isinstance(left, Variable) and isinstance(right, Variable):
+        if literal.condition.operation is Operation.EQ and isinstance(left, Variable):
             return Bind(left, right, literal.origin)
     return literal
