@@ -45,7 +45,7 @@ COMMANDS: Final = {
 }
 
 
-# What `policylang` alone shows of them: each command stands in one group.
+# How `policylang` alone and its help show them: each command stands in one group.
 GROUPS: Final = {
     "write": ("init", "check", "fmt", "test", "explain", "schema", "facts", "stdlib"),
     "decide": ("eval", "why"),
@@ -86,9 +86,12 @@ class Commands(click.Group):
         return name, found, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing any of them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        """List the commands by what they are for, without importing any of them."""
+        width = max(map(len, COMMANDS))
+        for group, names in GROUPS.items():
+            with formatter.section(group.capitalize()):
+                # Padded to one width, so that the groups stand under each other as one table.
+                formatter.write_dl([(f"{name:{width}}", COMMANDS[name]) for name in names])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. A user's mistake becomes its diagnostics, a bug of ours a request for a report."""

@@ -22,7 +22,7 @@ from policylang.diagnostics import Diagnostic, render
 
 
 @click.command("check")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option(
     "--emit",
     type=click.Choice(["program", "asp", "plan"]),
@@ -31,19 +31,20 @@ from policylang.diagnostics import Diagnostic, render
 @json_option
 @click.pass_context
 def command(ctx: click.Context, paths: tuple[str, ...], emit: str | None, as_json: bool) -> None:
-    """Look for errors in policies: files, or folders with all `.policy` files in them.
+    """Look for errors in policies: files, or folders with all `.policy` files in them (here, if none is given).
 
     What is given is checked as one bundle, so modules may use each other. Ends with 3 where there
     are errors; warnings alone are fine.
 
     \b
+    policylang check
     policylang check refunds.policy
     policylang check policies/ --json
     policylang check refunds.policy --emit program
     """
     from policylang.bundle.loading import check_bundle
 
-    checked = check_bundle(*paths)
+    checked = check_bundle(*(paths or (".",)))
     program = checked.result.program
     if emit is not None and program is not None and not checked.has_errors:
         from policylang.cli.emitting import emitted

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from policylang.cli import COMPLETING
+
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -20,5 +22,5 @@ def command(ctx: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None
     root = ctx.find_root().command
-    script = kind(root, {}, "policylang", "_POLICYLANG_COMPLETE")
+    script = kind(root, {}, "policylang", COMPLETING)
     click.echo(script.source_template % script.source_vars())

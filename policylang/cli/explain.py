@@ -11,8 +11,12 @@ from policylang.cli.output import colour, json_option, write_json
 from policylang.packaged import diagnostic_codes, diagnostic_page
 
 
+def _codes(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[str]:
+    return [code for code in diagnostic_codes() if code.startswith(begun.upper())]
+
+
 @click.command("explain")
-@click.argument("code", required=False)
+@click.argument("code", required=False, shell_complete=_codes)
 @json_option
 def command(code: str | None, as_json: bool) -> None:
     """Show the page of the diagnostic CODE; without one, list all that have a page.

@@ -9,11 +9,22 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
-from policylang.cli.output import ExitCode, colour, counted, json_option, report, write_json
+from policylang.cli.output import (
+    ExitCode,
+    colour,
+    counted,
+    diagnostics_json,
+    json_option,
+    report,
+    write_json,
+)
 from policylang.diagnostics import Diagnostic, Source
+
+STANDARD_INPUT: Final = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +77,11 @@ def command(
     formatted, diagnostics = _format(paths)
     changed = [each for each in formatted if each.changed]
     if as_json:
-        write_json([{"file": each.source.name, "changed": each.changed} for each in formatted])
-    if show_diff:
+        files = [_json(each, show_diff) for each in formatted]
+        write_json({"files": files, "diagnostics": diagnostics_json(diagnostics)})
+    elif show_diff:
         _show(changed)
-    elif not only_check:
+    if not (only_check or show_diff):
         _write(formatted, quiet=as_json)
     report(diagnostics)
     if diagnostics:
@@ -77,6 +89,14 @@ def command(
     if only_check or show_diff:
         _say(changed, len(formatted), "would change", quiet=as_json)
         ctx.exit(ExitCode.FAILED if changed else ExitCode.OK)
+
+
+def _json(each: Formatted, show_diff: bool) -> dict[str, Any]:
+    """What is told of a file: where it cannot be written over, its text is part of it."""
+    told: dict[str, Any] = {"file": each.source.name, "changed": each.changed}
+    if each.source.name == STANDARD_INPUT:
+        told["text"] = each.text
+    return told | {"diff": each.diff()} if show_diff else told
 
 
 def _format(paths: tuple[str, ...]) -> tuple[list[Formatted], list[Diagnostic]]:
@@ -100,16 +120,17 @@ def _sources(paths: tuple[str, ...]) -> list[Source | Diagnostic]:
     from policylang.bundle.sources import read_modules
     from policylang.syntax import decode_source
 
-    if "-" not in paths:
+    if STANDARD_INPUT not in paths:
         return list(read_modules(*paths))
-    if paths != ("-",):
+    if paths != (STANDARD_INPUT,):
         raise click.UsageError("`-` stands alone: there is one standard input and one output")
-    return [decode_source(sys.stdin.buffer.read(), "-")]
+    return [decode_source(sys.stdin.buffer.read(), STANDARD_INPUT)]
 
 
 def _write(formatted: list[Formatted], quiet: bool) -> None:
-    if [each.source.name for each in formatted] == ["-"]:
-        click.echo(formatted[0].text, nl=False)
+    if [each.source.name for each in formatted] == [STANDARD_INPUT]:
+        if not quiet:
+            click.echo(formatted[0].text, nl=False)
         return
     changed = [each for each in formatted if each.changed]
     for each in changed:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from policylang.cli.output import json_option, write_json
+from policylang.packaged import STDLIB_PREFIX, stdlib_names
 
 if TYPE_CHECKING:
     from policylang.bundle.stdlib import StandardModule
@@ -46,8 +47,13 @@ def list_(as_json: bool) -> None:
         click.echo(f"{module.name:{width}}  {module.version}  {module.summary}")
 
 
+def _names(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[str]:
+    prefix = f"{STDLIB_PREFIX}." if begun.startswith(STDLIB_PREFIX) else ""
+    return [prefix + name for name in stdlib_names() if (prefix + name).startswith(begun)]
+
+
 @command.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=_names)
 @click.option("--outline", is_flag=True, help="What it declares, without how.")
 @json_option
 def show(name: str, outline: bool, as_json: bool) -> None:

@@ -76,7 +76,32 @@ def test_fmt_tells_a_program_what_changed(run: Run, ugly: Path) -> None:
     """`--json` lists every file with whether it changed."""
     answer = run("fmt", "--check", "--json", "orders.policy")
     assert answer.exit_code == ExitCode.FAILED
-    assert json.loads(answer.stdout) == [{"file": "orders.policy", "changed": True}]
+    told = {"files": [{"file": "orders.policy", "changed": True}], "diagnostics": []}
+    assert json.loads(answer.stdout) == told
+
+
+def test_a_difference_is_part_of_the_json(run: Run, ugly: Path) -> None:
+    """With `--diff --json` standard output is one JSON document, which holds what `--diff` shows, and nothing is written."""
+    shown = run("fmt", "--diff", "orders.policy").stdout
+    answer = run("fmt", "--diff", "--json", "orders.policy")
+    assert answer.exit_code == ExitCode.FAILED
+    assert [each["diff"] for each in json.loads(answer.stdout)["files"]] == [shown]
+    assert ugly.read_text(encoding="utf-8") == UGLY
+
+
+def test_a_program_reads_the_text_of_standard_input(run: Run) -> None:
+    """With `- --json` the text stands in the one JSON document, since there is no file to write it to."""
+    (told,) = json.loads(run("fmt", "-", "--json", input=UGLY).stdout)["files"]
+    assert told == {"file": "-", "changed": True, "text": PRETTY}
+
+
+def test_what_cannot_be_read_is_told_to_a_program(run: Run, tmp_path: Path) -> None:
+    """With `--json` the errors of a file that is left alone stand beside the files, in the form of `check`."""
+    (tmp_path / "broken.policy").write_text(BROKEN, encoding="utf-8")
+    answer = run("fmt", "--check", "--json", ".")
+    assert answer.exit_code == ExitCode.POLICY_ERRORS
+    first, *_ = json.loads(run("check", "--json", ".").stdout)["diagnostics"]
+    assert json.loads(answer.stdout) == {"files": [], "diagnostics": [first]}
 
 
 def test_standard_input_stands_alone(run: Run, ugly: Path) -> None:

@@ -1,4 +1,4 @@
-"""Colours for editors: the Pygments lexer, the TextMate grammar, and what problem matchers read."""
+"""Colours for editors: the Pygments lexer and the TextMate grammar."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pygments.token import Comment, Error, Keyword, Literal, Name, Number, Strin
 
 from policylang.cli.highlighting import CLAUSES, DECLARING, EFFECTS, OPERATORS, PolicyLexer
 from policylang.syntax.grammar import keywords
-from tests.cli.conftest import Run
 
 ROOT = Path(__file__).parents[2]
 POLICIES = sorted([*(ROOT / "stdlib").rglob("*.policy"), *(ROOT / "examples").rglob("*.policy")])
@@ -71,26 +70,3 @@ def test_the_textmate_grammar_is_made_of_patterns_that_compile() -> None:
             re.compile(rule.get(key, ""))
         scopes = [rule.get("name")] + [c["name"] for c in rule.get("captures", {}).values()]
         assert all(scope.endswith(".policylang") for scope in scopes if scope)
-
-
-def test_problem_matchers_read_what_check_writes(run: Run, tmp_path: Path) -> None:
-    """A diagnostic has its file, place, severity, code and message, in JSON and in the text's first two lines."""
-    (tmp_path / "bad.policy").write_text("module bad\naction go\nrule r: allow go if a.y > 1\n")
-    (found,) = json.loads(run("check", "bad.policy", "--json").stdout)["diagnostics"]
-    place = (found["file"], found["line"], found["column"], found["severity"], found["code"])
-    first, second, *_ = run("check", "bad.policy").output.splitlines()
-    head = re.fullmatch(r"(error|warning)\[(PL\d{4})\]: (.*)", first)
-    where = re.fullmatch(r"\s*--> (.*):(\d+):(\d+)", second)
-    assert head is not None
-    assert where is not None
-    assert (where[1], int(where[2]), int(where[3]), head[1], head[2]) == place
-    assert head[3] == found["message"]
-
-
-def test_the_hooks_of_pre_commit_run_commands_that_there_are(run: Run, project: Path) -> None:
-    """Each hook is a command with options that exists, and passes on a project that is right."""
-    text = (ROOT / ".pre-commit-hooks.yaml").read_text()
-    entries = re.findall(r"entry: policylang (.*)", text)
-    assert [entry.split()[0] for entry in entries] == ["check", "fmt", "test"]
-    for entry in entries:
-        assert run(*entry.split(), "refunds.policy").exit_code == 0
