@@ -25,7 +25,7 @@ OTHER_TYPE: Final = declare(
     "PL0803",
     "parameter of another type",
     "the parameter `{parameter}` of `{function}` is `{annotation}`, and `{field}` is {type}",
-    hint="annotate it with a type that takes every value of the field, `None` where it may be missing",
+    hint="{hint}",
 )
 VARIABLE_PARAMETERS: Final = declare(
     "PL0804",

@@ -97,6 +97,21 @@ def accepts(hint: Any, column: Field, *, may_be_none: bool) -> bool:
     return any(option in _fitting(column.domain.type) for option in judged)
 
 
+def advice(column: Field, *, may_be_none: bool) -> str:
+    """Which annotations take every value of a field, as a hint."""
+    names = [kind.__name__ for kind in _BY_HABIT if kind in _fitting(column.domain.type)]
+    if isinstance(base(column.domain.type), RefType):
+        return "annotate it with the type of the key that it refers to"
+    return "annotate it as " + " or ".join(f"`{n}{' | None' * may_be_none}`" for n in names)
+
+
+_BY_HABIT: Final = (
+    bool, int, Decimal, dt.date, dt.datetime, dt.time, dt.timedelta,
+    set, list, dict, frozenset, tuple, str, float,
+)  # fmt: skip
+"""Annotations in the order in which they are recommended."""
+
+
 def _options(hint: Any) -> tuple[Any, ...]:
     origin = typing.get_origin(hint)
     if origin is typing.Annotated:

@@ -19,7 +19,7 @@ from policylang.facts.schema import Relation
 from policylang.facts.types import Field
 from policylang.facts.values import Missing
 from policylang.gate import codes
-from policylang.gate.converting import UNTYPED, Converter, accepts
+from policylang.gate.converting import UNTYPED, Converter, accepts, advice
 from policylang.gate.verdict import ExecutedOtherwise, Verdict
 from policylang.semantics.suggest import did_you_mean
 
@@ -202,7 +202,8 @@ def _types(
         default = parameters.parameters[name].default
         has_default = default is not inspect.Parameter.empty
         hint = hints.get(name, UNTYPED)
-        if not accepts(hint, column, may_be_none=column.optional and not has_default):
+        may_be_none = column.optional and not has_default
+        if not accepts(hint, column, may_be_none=may_be_none):
             yield codes.OTHER_TYPE.at(
                 None,
                 parameter=name,
@@ -210,6 +211,7 @@ def _types(
                 annotation=getattr(hint, "__name__", str(hint)),
                 field=column.name,
                 type=_described(column),
+                hint=advice(column, may_be_none=may_be_none),
             )
         if has_default and not _is_value(default, column):
             yield codes.BAD_DEFAULT.at(
