@@ -12,14 +12,15 @@ from typing import Any, Final, TypeAlias
 
 from policylang.bundle.case import Case
 from policylang.decide.decide import refuse
+from policylang.decide.json import typed
 from policylang.diagnostics import Diagnostic
 from policylang.facts.describe import field_words
 from policylang.facts.forms import Unfit, write_datetime
 from policylang.facts.reading import reader
 from policylang.facts.rejection import NeededFact, Problem, Rejection, RejectionKind
-from policylang.facts.schema import RelationKind, Source
+from policylang.facts.schema import Cardinality, RelationKind, Source
 from policylang.facts.sources import Completed, FactSource, Fetcher
-from policylang.facts.values import Missing
+from policylang.facts.values import MISSING, Missing
 from policylang.rollout.deciding import Decided
 from policylang.semantics.program import Program
 from policylang.semantics.slicing import slice_for
@@ -69,11 +70,13 @@ class Asked:
     """One call as it was asked for, with what its session knows."""
 
     action: str
-    args: Mapping[str, Any]
+    args: Any
     agent: Mapping[str, Any] | str | None
     facts: Mapping[str, Any]
     subject: str
     approval: str | None
+    seen: str = ""
+    """The identity of the agent as the rules saw it, once they did."""
 
     @classmethod
     def of(
@@ -89,7 +92,7 @@ class Asked:
         around = _SESSION.get()
         return cls(
             action,
-            dict(args or {}),
+            _unsourced(args),
             agent if agent is not None else around.agent,
             {**around.facts, **(facts or {})},
             subject or around.subject,
@@ -99,10 +102,15 @@ class Asked:
     @property
     def identity(self) -> str:
         """The identity of the agent; empty where none is known."""
-        if isinstance(self.agent, str):
-            return self.agent
-        found = None if self.agent is None else self.agent.get("id")
+        if self.seen or isinstance(self.agent, str):
+            return self.seen or str(self.agent)
+        found = self.agent.get("id") if isinstance(self.agent, Mapping) else None
         return found if isinstance(found, str) else ""
+
+    def seen_in(self, case: Case) -> Asked:
+        """The call with the identity that the rules saw: one agent is not two by how it was given or spelled."""
+        found = _agent_of(case)
+        return replace(self, seen=found) if found else self
 
     def request(self, program: Program, now: dt.datetime) -> dict[str, Any]:
         """The request, without the facts that are functions."""
@@ -120,6 +128,30 @@ class Asked:
         if agent is not None:
             request["agent"] = agent
         return request
+
+
+def _unsourced(args: object) -> Any:
+    """The arguments as a request has them. What is no mapping is refused at the border, and recorded.
+
+    INVARIANT: arguments do not say where they come from. Whoever proposes them may have written `source` and `value`.
+    """
+    given = {} if args is None else dict(args) if isinstance(args, Mapping) else args
+    if isinstance(given, dict) and given.keys() == {"source", "value"}:
+        return {"source": Source.MODEL.word, "value": given}
+    return given
+
+
+def _agent_of(case: Case) -> str:
+    """The `id` in the fact `agent` of a decided request; empty where there is none, or where it may not be told."""
+    if case.facts is None:
+        return ""
+    for relation in case.program.schema.named("agent", RelationKind.FACT):
+        rows = case.facts.of(relation.name)
+        for column, value in zip(relation.columns, rows[0].values if rows else (), strict=False):
+            told = column.name == "id" and not (column.secret or column.personal)
+            if told and relation.cardinality is not Cardinality.MANY and value is not MISSING:
+                return value if isinstance(value, str) else str(typed(value, column.domain.type))
+    return ""
 
 
 def _is_identity_enough(program: Program) -> bool:
@@ -258,8 +290,10 @@ def _reads(program: Program, action: str) -> frozenset[str]:
     return _read_by(program.digest, action, _Same(program))
 
 
-def _values(program: Program, action: str, args: Mapping[str, Any]) -> dict[str, Any] | None:
+def _values(program: Program, action: str, args: object) -> dict[str, Any] | None:
     """The arguments as sources may use them: as the rules will see them; None where one is not valid."""
+    if not isinstance(args, Mapping):
+        return None
     values: dict[str, Any] = {}
     for column in program.schema.relations[action].columns:
         given = args.get(column.name)

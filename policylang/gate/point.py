@@ -200,6 +200,7 @@ class DecisionPoint:
         request, problem = fetch(asked, self._decider.program, now)
         whole, calls = self._whole(request, asked, now)
         decided = problem or self._fetching.told(asked, self._decider.decide(whole))
+        asked = asked.seen_in(decided.case)
         ready = self._ready(asked, decided)
         if ready is not None:
             return self._decided(replace(asked, approval=ready), lambda *_: (request, problem))

@@ -48,8 +48,12 @@ class Stop:
         """The stop in a sentence, without who and why: they are for people who may know."""
         if self.name == ALL:
             return "all calls are stopped"
-        kind, _, name = self.name.rpartition(":")
-        return f"calls of {kind + ' ' if kind else ''}{name} are stopped"
+        for kind in (AGENT, ACTION):
+            if self.name.startswith(kind):
+                return (
+                    f"calls of {kind.removesuffix(':')} {self.name.removeprefix(kind)} are stopped"
+                )
+        return f"calls of {self.name} are stopped"
 
     def stops(self, action: str, agent: str) -> bool:
         """Whether it is on for an action (its qualified name) of an agent."""
