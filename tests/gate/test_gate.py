@@ -363,6 +363,8 @@ def test_annotations_that_do_not_fit_are_refused(shop: Shop) -> None:
         return [found.code for found in invalid.value.diagnostics]
 
     assert codes(other) == ["PL0803", "PL0803"]  # an Int is given as text where that is asked for
+    with pytest.raises(PolicyInvalid, match=r"hint: annotate it as `str \| None`"):
+        shop.gate.protect("ship")(other)
     assert codes(generator) == ["PL0806"]
     assert codes(other, "nothing") == ["PL0800"]
     assert "PL0807" in codes(other, undecided=["database"])
@@ -663,6 +665,31 @@ def test_policies_are_opened_from_a_folder(tmp_path: Path) -> None:
             tmp_path / "policies",
             store=tmp_path / "t.duckdb",
             sources={"nobody": Lookup(lambda _: None, ("args",))},
+        )
+
+
+SELLERS = """
+module mine
+fact customer { id: String }
+action ship { to: String }
+rule all: allow ship if customer.id == ship.to
+"""
+
+
+def test_names_of_several_modules_are_told_apart(tmp_path: Path) -> None:
+    """An action that two modules declare has to be named with one; a source is asked for the fact that the action reads."""
+    for name in ("mine", "yours"):
+        (tmp_path / f"{name}.policy").write_text(SELLERS.replace("mine", name))
+    by_id = Lookup(lambda key: {"id": key}, ("args", "to"))
+    with Gate.open(tmp_path, store=tmp_path / "t.duckdb", sources={"customer": by_id}) as gate:
+        with pytest.raises(PolicyInvalid, match="several modules declare the action `ship`"):
+            gate.protect("ship")(lambda to: to)
+        assert gate.protect("mine.ship")(lambda to: to)("c1") == "c1"
+        assert (
+            gate.protect("yours.ship", facts={"customer": lambda _: {"id": "c1"}})(lambda to: to)(
+                "c1"
+            )
+            == "c1"
         )
 
 
