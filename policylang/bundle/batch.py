@@ -25,12 +25,13 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from policylang.bundle.frames import give_back, read_frame, write_frame
+from policylang.bundle.verifying import Sampled
 from policylang.decide.decision import Decision, Outcome, Reason, ReasonKind
 from policylang.decide.json import decision_line
 from policylang.decide.lines import LineWriter
 from policylang.decide.templates import Apart, Common, arrived, put_together, travelling
 from policylang.errors import PolicyError
-from policylang.evaluate.firings import About, Failure, FailureKind, Settled
+from policylang.evaluate.firings import About, Failure, FailureKind, Firings, Settled
 from policylang.facts.rejection import RejectionKind
 from policylang.semantics.program import Program
 
@@ -114,13 +115,19 @@ class _LostError(Exception):
 class _Worker:
     """One process that decides, and the conversation with it. Used by one thread at a time."""
 
-    def __init__(self, recipe: bytes, settled: Callable[[About], Settled]) -> None:
+    def __init__(
+        self,
+        recipe: bytes,
+        settled: Callable[[About], Settled],
+        sampled: Callable[[Sampled], None],
+    ) -> None:
         command = [sys.executable, "-c", _START, json.dumps(sys.path)]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe)
         self._is_ready = False
         self._recipe = recipe
         self._settled = settled
+        self._sampled = sampled
         self._commons: list[Common] = []
 
     def ask(self, question: bytes, *, as_lines: bool) -> Answers | None:
@@ -131,7 +138,9 @@ class _Worker:
         try:
             if not self._is_ready:
                 self._begin()
-            new, found = self._exchange(question)
+            new, found, sampled = self._exchange(question)
+            for each in sampled:
+                self._sampled(each)
             self._commons += [arrived(common, self._settled) for common in new]
             if found is None:
                 return None
@@ -218,6 +227,15 @@ class _Pool:
             known = self._settled_for[about] = Settled.found(about, find)
         return known
 
+    def _sampled(self, sampled: Sampled) -> None:
+        """Have a decision of a worker evaluated again, as if it were made here."""
+        facts, live = sampled
+        verifier = self._bundle.verifier
+        if verifier is not None:
+            if isinstance(live, Firings) and live.settled.about is not None:
+                live = Firings(live.own, self._settled(live.settled.about))
+            verifier.take(facts, live)
+
     def submit(self, chunk: Chunk) -> Future[Answers]:
         """Have a chunk answered."""
         return self._threads.submit(self._answers, chunk)
@@ -226,7 +244,7 @@ class _Pool:
         with self._lock:
             if self._is_over:
                 raise WorkersLost("the run is over")
-            worker = _Worker(self._recipe, self._settled)
+            worker = _Worker(self._recipe, self._settled, self._sampled)
             self._all.append(worker)
         return worker
 
@@ -289,8 +307,9 @@ def _denied(program: Program) -> Decision:
 
 
 def _recipe(bundle: Bundle) -> bytes:
+    rate = 0.0 if bundle.verifier is None else bundle.verifier.rate
     try:
-        return pickle.dumps(bundle, pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps((bundle, rate), pickle.HIGHEST_PROTOCOL)
     except (pickle.PicklingError, TypeError, AttributeError) as problem:
         raise ValueError(
             "several processes decide where the clock of the bundle can be sent to them:"
@@ -304,10 +323,14 @@ def _apart(bundle: Bundle) -> Callable[[Decision], Apart | None]:
 
 
 class Conversation:
-    """The worker's side of a conversation: what decisions have in common is told once."""
+    """The worker's side of a conversation: what decisions have in common is told once.
 
-    def __init__(self, bundle: Bundle) -> None:
+    `rate` is the share of decisions that the other side evaluates again.
+    """
+
+    def __init__(self, bundle: Bundle, rate: float = 0.0) -> None:
         self._bundle = bundle
+        self._sample = bundle._sample(rate) if rate else None
         self._apart = _apart(bundle)
         self._write = LineWriter(self._apart).write
         self._told: dict[int, tuple[int, Common]] = {}
@@ -324,7 +347,8 @@ class Conversation:
         else:
             shape: Callable[[Decision], Any] = self._line if as_lines else self._parts
             found = [shape(decision) for decision in self._bundle.decide_many(chunk)]
-        return pickle.dumps((self._new, found), pickle.HIGHEST_PROTOCOL)
+        sampled = [] if self._sample is None else self._sample.taken()
+        return pickle.dumps((self._new, found, sampled), pickle.HIGHEST_PROTOCOL)
 
     def _line(self, decision: Decision) -> tuple[str, bool]:
         text, is_request = _answer(decision, self._write)

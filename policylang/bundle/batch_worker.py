@@ -18,9 +18,10 @@ def main() -> None:
     # What a class of the caller prints while it is read must not stand among the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
-        with pickle.loads(read_frame(sys.stdin.buffer)) as bundle:
+        made, rate = pickle.loads(read_frame(sys.stdin.buffer))
+        with made as bundle:
             write_frame(answers, pickle.dumps(True))
-            conversation = Conversation(bundle)
+            conversation = Conversation(bundle, rate)
             while True:
                 write_frame(answers, conversation.answered(read_frame(sys.stdin.buffer)))
     except (EOFError, BrokenPipeError):

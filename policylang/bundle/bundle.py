@@ -15,7 +15,7 @@ from policylang.bundle.case import Case
 from policylang.bundle.evaluators import EvaluatorName, choose
 from policylang.bundle.reference import Given, read_reference
 from policylang.bundle.sources import folder_of
-from policylang.bundle.verifying import NOT_VERIFIED, Verifier, Verify
+from policylang.bundle.verifying import NOT_VERIFIED, Sample, Sampling, Verifier, Verify
 from policylang.decide.decide import Authorizer, refuse
 from policylang.decide.decision import Decision
 from policylang.diagnostics import Diagnostic, has_errors
@@ -81,6 +81,7 @@ class Bundle:
         self._verifier = parts.verify.verifier(
             parts.program, parts.reference.rows, parts.evaluator, parts.limits
         )
+        self._sampling: Sampling | None = self._verifier
 
     @property
     def program(self) -> Program:
@@ -134,8 +135,8 @@ class Bundle:
         if isinstance(facts, Rejection):
             return refuse(self._parts.program, facts)
         evaluation = self._parts.evaluator.evaluate(facts, self._parts.limits)
-        if self._verifier is not None:
-            self._verifier.offer(facts, evaluation)
+        if self._sampling is not None:
+            self._sampling.offer(facts, evaluation)
         return self._authorizer.decide(facts, evaluation)
 
     def decide_many(self, requests: Iterable[Request], *, jobs: int = 1) -> Iterator[Decision]:
@@ -172,8 +173,8 @@ class Bundle:
             return Case(self.program, refuse(self.program, facts), None, rows, received=request)
         evaluator = self._parts.evaluator
         evaluation = evaluator.evaluate(facts, self._parts.limits)
-        if self._verifier is not None:
-            self._verifier.offer(facts, evaluation)
+        if self._sampling is not None:
+            self._sampling.offer(facts, evaluation)
         decision = self._authorizer.decide(facts, evaluation)
         return Case(self.program, decision, facts, rows, evaluator.name)
 
@@ -214,6 +215,11 @@ class Bundle:
             return NOTHING_SETTLED
         return evaluator.settled(about, self._parts.limits)
 
+    def _sample(self, rate: float) -> Sample:
+        """Keep a sample of decisions for the process that asks for them."""
+        sample = self._sampling = Sample(rate)
+        return sample
+
     def close(self) -> None:
         """Give back what the evaluator holds. Deciding after that is an error of the caller."""
         self._parts.evaluator.close()
@@ -247,8 +253,8 @@ class Bundle:
                 yield refuse(self.program, facts)
             else:
                 evaluation = next(evaluations)
-                if self._verifier is not None:
-                    self._verifier.offer(facts, evaluation)
+                if self._sampling is not None:
+                    self._sampling.offer(facts, evaluation)
                 yield self._authorizer.decide(facts, evaluation)
 
 

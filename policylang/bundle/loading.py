@@ -107,7 +107,7 @@ def load(
     program. `limits` bound each evaluation. `clock` gives `now` where a request leaves it out.
     `verify` is the share of decisions of the compiled plan, from 0 to 1, that clingo evaluates again in a thread of
     its own: where it answers otherwise, that is one of `Bundle.verifier.incidents` and `on_incident` is called with it. The
-    answer stays as it was. Decisions made by other processes (`jobs`) are not sampled.
+    answer stays as it was. Of decisions made by other processes (`jobs`), clingo evaluates the sample in this one.
     `cache` is a folder for checked programs, which belongs to this user alone: modules that did not change are not parsed and
     checked again. What is in it and cannot be used is passed over.
 

@@ -14,10 +14,18 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from policylang.bundle.evaluators import choose
-from policylang.evaluate.firings import Evaluation, Evaluator, Failure, FailureKind, Limits
+from policylang.evaluate.firings import (
+    Evaluation,
+    Evaluator,
+    Failure,
+    FailureKind,
+    Firings,
+    Limits,
+    Settled,
+)
 from policylang.evaluate.plan import PlanEvaluator
 from policylang.facts.factset import FactSet, Row
 from policylang.facts.order import value_key
@@ -63,7 +71,45 @@ OnIncident: TypeAlias = "Callable[[Incident], object]"
 _LIMITS: Final = frozenset(
     {FailureKind.TIME_LIMIT.value, FailureKind.MEMORY_LIMIT.value, FailureKind.EVALUATOR.value}
 )
-_Asked: TypeAlias = "tuple[FactSet, Evaluation]"
+Sampled: TypeAlias = "tuple[FactSet, Evaluation]"
+"""A decision of the sample: what it was about, and what decided live."""
+
+
+class Sampling(Protocol):
+    """What every decision is shown to, and takes up those of the sample."""
+
+    def offer(self, facts: FactSet, live: Evaluation) -> None:
+        """Take up a decision that was made, if it is in the sample. Never waits, never raises."""
+        ...
+
+
+class Sample:
+    """The sample of a process that decides for another one, which evaluates it again."""
+
+    def __init__(self, rate: float) -> None:
+        self._below = _below(rate)
+        self._taken: list[Sampled] = []
+
+    def offer(self, facts: FactSet, live: Evaluation) -> None:
+        """Keep a decision that was made, if it is in the sample."""
+        if self._below > _position(facts):
+            self._taken.append((facts, _travelling(live)))
+
+    def taken(self) -> list[Sampled]:
+        """What was taken up since this was last asked."""
+        taken, self._taken = self._taken, []
+        return taken
+
+
+def _travelling(live: Evaluation) -> Evaluation:
+    """An evaluation without the firings of reference data alone, of which goes what they are about."""
+    if isinstance(live, Failure):
+        return live
+    return Firings(live.own, Settled(about=live.settled.about))
+
+
+def _below(rate: float) -> int:
+    return int(rate * (1 << 64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +148,14 @@ class Verifier:
     def __init__(
         self, verify: Verify, program: Program, again: Evaluator, live_by: str, limits: Limits
     ) -> None:
+        self.rate = verify.rate
         self._program = program
-        self._below = int(verify.rate * (1 << 64))
+        self._below = _below(verify.rate)
         self._on_incident = verify.on_incident
         self._again = again
         self._live_by = live_by
         self._limits = limits
-        self._waiting: queue.Queue[_Asked | None] = queue.Queue(MOST_WAITING)
+        self._waiting: queue.Queue[Sampled | None] = queue.Queue(MOST_WAITING)
         self._lock = threading.Lock()
         self._incidents: deque[Incident] = deque(maxlen=MOST_INCIDENTS)
         self._verified = Verified()
@@ -129,8 +176,11 @@ class Verifier:
 
     def offer(self, facts: FactSet, live: Evaluation) -> None:
         """Take up a decision that was made, if it is in the sample. Never waits, never raises."""
-        if self._below == 0 or not self.samples(facts):
-            return
+        if self.samples(facts):
+            self.take(facts, live)
+
+    def take(self, facts: FactSet, live: Evaluation) -> None:
+        """Take up a decision of the sample. Never waits, never raises."""
         with self._lock:
             if not self._is_closed:
                 self._start()
@@ -206,7 +256,7 @@ class Verifier:
 
 
 def _run_of(
-    verifier: weakref.ref[Verifier], waiting: queue.Queue[_Asked | None]
+    verifier: weakref.ref[Verifier], waiting: queue.Queue[Sampled | None]
 ) -> Callable[[], None]:
     def run() -> None:
         while True:

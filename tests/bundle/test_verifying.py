@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from policylang import Bundle, Outcome, loads
 from policylang.bundle import verifying
+from policylang.bundle.batch import Conversation, answer_lines, line_of
 from policylang.bundle.verifying import Incident, Verified
 from policylang.evaluate.firings import Evaluation, Evaluator, Failure, Firings, Limits
 from policylang.facts.factset import FactSet
@@ -172,6 +175,54 @@ def test_the_sample_is_the_same_each_time() -> None:
         assert 400 < len(sampled) < 600
         assert 900 < len(wider) < 1100
         assert sampled < wider
+
+
+def test_decisions_of_other_processes_are_verified_here(told: list[Incident]) -> None:
+    """Of a batch over processes the same requests are in the sample as of one without, failed ones too, and clingo agrees."""
+    asked = [request(number) for number in range(60)]
+    with (
+        loads(POLICY, verify=0.5) as alone,
+        loads(POLICY, verify=0.5, on_incident=told.append) as bundle,
+    ):
+        answers = list(alone.decide_many(asked))
+        assert list(bundle.decide_many(asked, jobs=2)) == answers
+        lines = [line_of(each) for each in answers]
+        assert list(answer_lines(bundle, asked, jobs=2)) == lines
+        once = settled(alone)
+        assert 15 < once.agreed < 45
+        assert once == Verified(agreed=once.agreed)
+        assert settled(bundle) == Verified(agreed=2 * once.agreed)
+        assert told == []
+
+
+def test_a_difference_in_another_process_is_an_incident_here(
+    monkeypatch: pytest.MonkeyPatch, told: list[Incident]
+) -> None:
+    """What a worker decided live is what the incident holds, with firings of reference data as they are found here."""
+    policy = POLICY + "facts root { name: String } define known(A) if root(name: A)\n"
+    policy += 'rule first: allow pay if known("a") and pay.amount > 0.00\n'
+    monkeypatch.setattr(verifying, "choose", lambda *_: Other(Firings(())))
+    with loads(
+        policy, reference={"root": [{"name": "a"}]}, verify=1.0, on_incident=told.append
+    ) as bundle:
+        (expected,) = bundle.decide_many([request(5)], jobs=2)
+        assert settled(bundle) == Verified(differed=1)
+        (incident,) = told
+        assert isinstance(incident.live, Firings)
+        assert incident.live.firings == expected.all_firings
+        assert any(firing.rule == "m.known/1" for firing in incident.live.firings)
+        assert incident.facts.of("m.pay")[0].values == (Decimal("5.00"),)
+
+
+def test_other_processes_keep_no_sample_that_nobody_asks_for() -> None:
+    """Without a rate a worker hands back no request, and a copy of a bundle in another process samples nothing."""
+    with loads(POLICY, verify=1.0) as bundle:
+        copy = pickle.loads(pickle.dumps(bundle))
+        copy.decide(request(5))
+        assert copy.verifier is None
+        talk = Conversation(copy)
+        _, found, sampled = pickle.loads(talk.answered(pickle.dumps((False, [request(5)]))))
+        assert (len(found), sampled) == (1, [])
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.5, float("nan")])
