@@ -16,7 +16,7 @@ DUPLICATE_NAME = declare(
     "PL0202", "name declared twice", "`{name}` is declared twice", label="declared again here"
 )
 UNKNOWN_FIELD = declare(
-    "PL0203", "unknown field", "`{owner}` has no field `{name}`", label="no such field"
+    "PL0203", "unknown field", "{owner} has no field `{name}`", label="no such field"
 )
 UNKNOWN_MEMBER = declare(
     "PL0204", "unknown enum member", "`{enum}` has no member `{name}`", label="no such member"
@@ -79,7 +79,7 @@ GROUP_CYCLE = declare(
 TYPE_CYCLE = declare(
     "PL0216",
     "type defined by itself",
-    "the type `{name}` is defined by itself: {cycle}",
+    "{what} `{name}` is defined by itself: {cycle}",
     label="this leads back",
 )
 
@@ -167,7 +167,7 @@ BAD_EFFECT = declare("PL0318", "effect that cannot be", "{problem}", label="{lab
 CONFLICTING_TYPES = declare(
     "PL0319",
     "variable of two types",
-    "`{name}` is {first} and {second} at once",
+    "{name} is {first} and {second} at once",
     label="{second} here",
 )
 BAD_LIMIT = declare("PL0320", "limit that cannot be counted", "{problem}", label="{label}")

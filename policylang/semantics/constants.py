@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from policylang.diagnostics import Diagnostic, Span
+from policylang.diagnostics import Diagnostic, Label, Span
 from policylang.facts import forms
 from policylang.facts.order import value_key
 from policylang.facts.types import (
@@ -29,6 +30,7 @@ from policylang.facts.types import (
     SetType,
     Type,
     base,
+    is_number,
 )
 from policylang.facts.values import MISSING, Missing, Record, Value
 from policylang.semantics import codes
@@ -105,8 +107,14 @@ class Constants:
                 codes.BAD_LITERAL.at(written.span, value=quoted, wanted=wanted, hint=hint)
             )
             return
-        found = article(str(literal_type(written)))
         hint = _hint(written, type_)
+        if isinstance(written, tree.DecimalLiteral) and isinstance(type_, DecimalType):
+            wanted = article(str(type_))
+            self.problems.append(
+                codes.OUT_OF_RANGE.at(written.span, value=f"`{quoted}`", wanted=wanted, hint=hint)
+            )
+            return
+        found = article(str(literal_type(written)))
         self.problems.append(
             codes.TYPE_MISMATCH.at(
                 written.span,
@@ -120,7 +128,10 @@ class Constants:
     def _bare(self, written: tree.Path, type_: Type) -> Value | None:
         if isinstance(type_, EnumType) and len(written.names) == 1:
             return self.member(type_, written.names[0])
-        self.problems.append(codes.NOT_CONSTANT.at(written.span, what=f"`{written.text}`"))
+        hint = f'write "{written.text}" for the text' if type_ is STRING else None
+        self.problems.append(
+            codes.NOT_CONSTANT.at(written.span, what=f"`{written.text}`", hint=hint)
+        )
         return None
 
     def member(self, enum: EnumType, name: tree.Name) -> str | None:
@@ -171,7 +182,10 @@ class Constants:
         if not isinstance(type_, ListType | SetType):
             self.problems.append(
                 codes.TYPE_MISMATCH.at(
-                    written.span, what="this", found="a list", wanted=article(str(type_))
+                    written.span,
+                    what=f"`{_quoted(written.span)}`",
+                    found="a list",
+                    wanted=article(str(type_)),
                 )
             )
             return None
@@ -185,10 +199,14 @@ class Constants:
         if not isinstance(type_, RecordType):
             self.problems.append(
                 codes.TYPE_MISMATCH.at(
-                    written.span, what="this", found="a record", wanted=article(str(type_))
+                    written.span,
+                    what=f"`{_quoted(written.span)}`",
+                    found="a record",
+                    wanted=article(str(type_)),
                 )
             )
             return None
+        self.problems.extend(given_twice(written.fields))
         given = {item.name.text: item.value for item in written.fields}
         values: list[Value | Missing] = []
         for item in written.fields:
@@ -206,10 +224,12 @@ class Constants:
                 if not column.optional and column.default is MISSING:
                     self.problems.append(
                         codes.TYPE_MISMATCH.at(
-                            written.span, what="this", found=f"a record without `{column.name}`",
+                            written.span,
+                            what=f"`{_quoted(written.span)}`",
+                            found=f"a record without `{column.name}`",
                             wanted=article(str(type_)),
                         )
-                    )  # fmt: skip
+                    )
                     return None
                 values.append(column.default)
             else:
@@ -220,6 +240,7 @@ class Constants:
         return Record(tuple(values))
 
 
+_NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 SIMPLE: Final = (
     tree.BoolLiteral,
     tree.IntLiteral,
@@ -333,7 +354,12 @@ def network_constant(written: tree.Call, problems: list[Diagnostic]) -> tuple[Ty
     name = written.callee.text
     argument = written.arguments[0].value if len(written.arguments) == 1 else None
     if name not in ("ip", "cidr") or not isinstance(argument, tree.StringLiteral):
-        problems.append(codes.NOT_CONSTANT.at(written.span, what=f"`{_quoted(written.span)}`"))
+        hint = f"write one text: `{_EXAMPLES[IP if name == 'ip' else CIDR]}`"
+        what = f"`{_quoted(written.span)}`"
+        networks = name in ("ip", "cidr")
+        problems.append(
+            codes.NOT_CONSTANT.at(written.span, what=what, hint=hint if networks else None)
+        )
         return None
     kind = IP if name == "ip" else CIDR
     try:
@@ -351,6 +377,21 @@ def network_constant(written: tree.Call, problems: list[Diagnostic]) -> tuple[Ty
         return None
 
 
+def given_twice(fields: Iterable[tree.FieldValue]) -> Iterator[Diagnostic]:
+    """Report the fields that one record gives more than once."""
+    first: dict[str, tree.FieldValue] = {}
+    for item in fields:
+        known = first.setdefault(item.name.text, item)
+        if known is not item:
+            labels = [Label(known.name.span, "first given here")]
+            yield codes.DUPLICATE_ARGUMENT.at(item.name.span, name=item.name.text, labels=labels)
+
+
+def places_hint(places: int) -> str:
+    """How many digits a Decimal has after its point, as a hint."""
+    return f"at most {plural(places, 'digit')} may stand after the point"
+
+
 def members_hint(enum: EnumType) -> str:
     """The members of an enum, as a hint; of a long one the first few."""
     names = enum.member_names
@@ -365,7 +406,9 @@ def _hint(written: tree.Literal, type_: Type) -> str | None:
         case tree.StringLiteral(), EnumType():
             return did_you_mean(written.value, type_.member_names) or members_hint(type_)
         case tree.DecimalLiteral(), DecimalType() if type_.scale is not None:
-            return f"at most {plural(type_.scale, 'digit')} may stand after the point"
+            return places_hint(type_.scale)
+        case tree.StringLiteral(), _ if is_number(type_) and _NUMBER.fullmatch(written.value):
+            return f"write `{written.value}`, without quotes"
         case ((tree.IntLiteral() | tree.DecimalLiteral()), _) if type_ is STRING:
             return f'write "{written.text}" for the text'
         case _:

@@ -201,7 +201,7 @@ def _check_agreement(world: World, symbol: Symbol, lowered: Sequence[LoweredClau
                 world.problems.append(
                     codes.CONFLICTING_TYPES.at(
                         clause.parameters[i].span,
-                        name=f"argument {i + 1} of {symbol.bare}",
+                        name=f"argument {i + 1} of `{symbol.bare}`",
                         first=a_type(known),
                         second=a_type(type_),
                         labels=[Label(first, f"{a_type(known)} here")],

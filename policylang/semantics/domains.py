@@ -33,7 +33,7 @@ from policylang.semantics import codes
 from policylang.semantics.constants import Constants
 from policylang.semantics.names import BUILTIN_TYPES, Kind, ModuleNames, Symbol
 from policylang.semantics.suggest import did_you_mean
-from policylang.semantics.words import described
+from policylang.semantics.words import a_type
 from policylang.semantics.world import World
 from policylang.syntax import tree
 
@@ -100,10 +100,10 @@ class Domains:
         self._world.aliases[symbol.name] = replace(domain, alias=symbol.bare), optional
         return self._world.aliases[symbol.name]
 
-    def _report_cycle(self, symbol: Symbol, mention: Span) -> None:
+    def _report_cycle(self, symbol: Symbol, mention: Span, what: str = "the type") -> None:
         circle = [*self._open[self._open.index(symbol.name) :], symbol.name]
         cycle = " -> ".join(f"`{name.rpartition('.')[2]}`" for name in circle)
-        self._report(codes.TYPE_CYCLE.at(mention, name=symbol.bare, cycle=cycle))
+        self._report(codes.TYPE_CYCLE.at(mention, what=what, name=symbol.bare, cycle=cycle))
 
     # --- type expressions ------------------------------------------------------------------------------
 
@@ -140,6 +140,9 @@ class Domains:
         name = written.name.text
         if name == "Decimal":
             return self._decimal(written)
+        if name in ("Set", "List"):
+            self._bad(written.span, f"`{name}` needs a type of element", f"write `{name}[String]`")
+            return None
         symbol = None if name in _SCALARS else self._symbol(module, written.name)
         if name not in _SCALARS and symbol is None:
             return None
@@ -243,12 +246,15 @@ class Domains:
             )
             return None
         if symbol.name in self._open:
-            self._report_cycle(symbol, mention)
+            # A circle of keys is walked from each of them, and reported from one.
+            if symbol.name == min(self._open[self._open.index(symbol.name) :]):
+                self._report_cycle(symbol, mention, "the key of")
             return None
         self._open.append(symbol.name)
         mark = len(self._world.problems)
         found = self.of(self._world.names.modules[symbol.module], key.type)
-        del self._world.problems[mark:]  # reported where the field itself is read
+        circles = [p for p in self._world.problems[mark:] if p.code == codes.TYPE_CYCLE.id]
+        self._world.problems[mark:] = circles  # all else is reported where the field itself is read
         self._open.pop()
         return base(found[0].type) if found is not None else None
 
@@ -260,7 +266,9 @@ class Domains:
         kind = domain.type
         if not is_number(kind) and kind not in _BOUNDED:
             self._bad(
-                spec.bounds.span, f"`{kind}` has no bounds", "only numbers, dates and durations do"
+                spec.bounds.span,
+                f"`{kind}` has no bounds",
+                "only numbers, dates, times and durations do",
             )
             return domain
         low = self._bound(module, spec.bounds.low, domain)
@@ -390,7 +398,7 @@ class Domains:
             return found[0].type
         self._report(
             codes.WRONG_KIND.at(
-                mention, name=symbol.bare, found=described(found[0]), wanted="an enum"
+                mention, name=symbol.bare, found=a_type(found[0].type), wanted="an enum"
             )
         )
         return None

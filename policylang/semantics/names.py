@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from policylang.diagnostics import Diagnostic, Label, Span
+from policylang.packaged import STDLIB_PREFIX, stdlib_names
 from policylang.semantics import codes
 from policylang.semantics.operations import FUNCTIONS
 from policylang.semantics.suggest import did_you_mean
@@ -86,7 +87,7 @@ class ModuleNames:
     """The names that one module declares: values, types, rules and fixtures apart.
 
     `definitions` holds the clauses of each definition in the order of writing. `used` collects the
-    imports that something mentions.
+    imports that something mentions, `refused` the names that cannot be declared, which has been reported.
     """
 
     name: str
@@ -97,6 +98,7 @@ class ModuleNames:
     fixtures: dict[str, Symbol] = field(default_factory=dict)
     definitions: dict[str, list[tree.DefineStatement]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -193,6 +195,7 @@ def _add(
     reserved = _reserved(name.text, kind)
     if reserved:
         problems.append(codes.RESERVED_NAME.at(name.span, name=name.text, reason=reserved))
+        names.refused.add(name.text)
         return False
     known = space.get(name.text)
     if known is not None:
@@ -249,7 +252,7 @@ def _import_one(
         problems.append(codes.SELF_IMPORT.at(statement.module.span, name=target))
         return
     if target not in names.modules and statement.module.last.text not in lost:
-        hint = did_you_mean(target, names.modules)
+        hint = _module_hint(target, importing, names)
         problems.append(codes.MISSING_MODULE.at(statement.module.span, name=target, hint=hint))
     known = importing.values.get(alias.text) or BUILTINS.get(alias.text)
     if known is not None:
@@ -260,6 +263,17 @@ def _import_one(
         )
         return
     importing.values[alias.text] = Symbol(Kind.MODULE, target, target, statement, alias.span)
+
+
+def _module_hint(target: str, importing: ModuleNames, names: Names) -> str:
+    """The module that was probably meant, given or of the standard library; else how one is given."""
+    standard = (f"{STDLIB_PREFIX}.{name}" for name in stdlib_names())
+    others = [name for name in names.modules if name != importing.name]
+    if close := did_you_mean(target, [*others, *standard]):
+        return close
+    if target.startswith(f"{STDLIB_PREFIX}."):
+        return "`policylang stdlib list` shows the modules of the standard library"
+    return f"name the file that starts with `module {target}` too, or the folder that it lies in"
 
 
 # --- looking names up --------------------------------------------------------------------------------------
@@ -332,14 +346,21 @@ def unknown_name(
         return codes.UNKNOWN_NAME.at(
             rest[0].span, what="name", name=path.text, where=where, hint=hint
         )
+    if first.text in module.refused:
+        return None
     hint = _hint(names, module, first.text, also)
     return codes.UNKNOWN_NAME.at(
         first.span, what=what, name=first.text, where="in this module", hint=hint
     )
 
 
+_NOTHING: Final = ("null", "none", "nil", "undefined")
+
+
 def _hint(names: Names, module: ModuleNames, name: str, also: Sequence[str]) -> str | None:
     """Where an imported or another module declares the very name, say that; else the closest one."""
+    if name in _NOTHING:
+        return "what may be missing is asked for: `X is missing`, `X is present`"
     for alias, symbol in module.values.items():
         imported = names.modules.get(symbol.name) if symbol.kind is Kind.MODULE else None
         if imported is not None and name in imported.values:

@@ -20,11 +20,13 @@ from policylang.facts.types import (
 from policylang.facts.values import Value
 
 _VOWELS: Final = "AEIOU"
+_SPOKEN_AS_CONSONANT: Final = ("Us", "Uni", "Uu", "Eu", "One")
 
 
 def article(words: str) -> str:
     """The words with `a` or `an` before them: `an Int`, `a Decimal(2)`."""
-    return f"an {words}" if words[:1].upper() in _VOWELS else f"a {words}"
+    vowel = words[:1].upper() in _VOWELS and not words.startswith(_SPOKEN_AS_CONSONANT)
+    return f"an {words}" if vowel else f"a {words}"
 
 
 def with_article(words: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from policylang.diagnostics import Span
+from policylang.diagnostics import Label, Span
 from policylang.facts.schema import Relation, Source
 from policylang.facts.types import (
     Domain,
@@ -216,8 +216,12 @@ def _placed(
             scope.rule.incomplete = True
             return None
         if position in placed:
+            earlier = placed[position]
+            labels = [Label((earlier.name or earlier).span, "first given here")]
             scope.rule.report(
-                codes.DUPLICATE_ARGUMENT.at(argument.name.span, name=argument.name.text)
+                codes.DUPLICATE_ARGUMENT.at(
+                    argument.name.span, name=argument.name.text, labels=labels
+                )
             )
             return None
         placed[position] = argument

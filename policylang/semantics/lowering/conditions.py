@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from policylang.facts.schema import Cardinality
 from policylang.facts.types import (
     BOOL,
     base,
@@ -21,7 +22,7 @@ from policylang.semantics.lowering.expressions import (
 )
 from policylang.semantics.lowering.membership import Membership
 from policylang.semantics.lowering.presence import Presence
-from policylang.semantics.names import Kind, look_up
+from policylang.semantics.names import Found, Kind, look_up
 from policylang.semantics.program import (
     Constant,
     Not,
@@ -161,14 +162,20 @@ class Conditions:
             case Kind.DEFINITION if not found.rest:
                 CALLS.atom(scope, node, found, ())
             case Kind.FACT | Kind.ACTION | Kind.GROUP | Kind.TABLE if not found.rest:
-                self._report_fact(scope, node, found.symbol.kind)
+                self._report_fact(scope, node, found)
             case _:
                 self._value(scope, node)
 
-    def _report_fact(self, scope: Scope, node: tree.Path, kind: Kind) -> None:
-        hint = f"write `{node.text} is present`, or ask for one of its fields"
-        if kind is Kind.TABLE:
-            hint = f"write `{node.text}(column: X)`"
+    def _report_fact(self, scope: Scope, node: tree.Path, found: Found) -> None:
+        kind = found.symbol.kind
+        relation = scope.rule.world.relations.get(found.symbol.name)
+        columns = relation.columns if relation is not None else ()
+        field = columns[0].name if columns else "field"
+        hint = f"ask for one of its fields, such as `{node.text}.{field} == ...`"
+        if relation is not None and relation.cardinality is Cardinality.MANY:
+            hint = f"write `{node.text}({field}: X)`, with what its row has to hold"
+        elif relation is not None and relation.cardinality is Cardinality.OPTIONAL:
+            hint = f"write `{node.text} is present`, or ask for one of its fields"
         scope.rule.report(
             codes.NOT_A_CONDITION.at(node.span, what=f"`{node.text}`", found=kind.value, hint=hint)
         )
@@ -180,8 +187,11 @@ class Conditions:
             return
         if base(value.type) is not BOOL:
             found = a_type(value.type)
+            hint = f"compare it, such as with `{node.span.text} == ...`"
             scope.rule.report(
-                codes.NOT_A_CONDITION.at(node.span, what=f"`{node.span.text}`", found=found)
+                codes.NOT_A_CONDITION.at(
+                    node.span, what=f"`{node.span.text}`", found=found, hint=hint
+                )
             )
             return
         scope.emit(Test(value, scope.origin(node)))

@@ -96,7 +96,7 @@ class RuleContext:
         written = name.partition("'")[0]
         self.report(
             codes.CONFLICTING_TYPES.at(
-                span, name=written, first=a_type(known), second=a_type(found), labels=labels
+                span, name=f"`{written}`", first=a_type(known), second=a_type(found), labels=labels
             )
         )
 

@@ -22,7 +22,13 @@ from policylang.facts.types import (
 )
 from policylang.facts.values import Value
 from policylang.semantics import codes
-from policylang.semantics.constants import SIMPLE, literal_type, network_constant, to_scale
+from policylang.semantics.constants import (
+    SIMPLE,
+    literal_type,
+    network_constant,
+    places_hint,
+    to_scale,
+)
 from policylang.semantics.lowering.context import Scope
 from policylang.semantics.lowering.paths import field_path, is_rows, now_path, read
 from policylang.semantics.names import NOW, Kind, look_up
@@ -324,7 +330,9 @@ def _param(scope: Scope, node: tree.Path, name: str, goes_on: bool) -> Expressio
         return None
     if goes_on:
         kind = a_type(param.domain.type)
-        scope.rule.report(codes.NO_FIELDS.at(node.span, path=name.rpartition(".")[2], found=kind))
+        scope.rule.report(
+            codes.NO_FIELDS.at(node.last.span, path=name.rpartition(".")[2], found=kind)
+        )
         return None
     return Constant(param.value, param.domain.type, param=name)
 
@@ -340,9 +348,14 @@ def coerced(scope: Scope, value: Expression, node: tree.Expr, domain: Domain) ->
         number = to_scale(value.value, wanted.scale if isinstance(wanted, DecimalType) else 0)  # type: ignore[arg-type]
         constants = scope.rule.domains.constants(scope.rule.module, scope.rule.problems)
         if number is None:
+            places = wanted.scale if isinstance(wanted, DecimalType) else None
+            hint = places_hint(places) if places is not None else "it has to be whole"
             scope.rule.report(
                 codes.OUT_OF_RANGE.at(
-                    node.span, value=f"`{shown(value.value, value.type)}`", wanted=described(domain)
+                    node.span,
+                    value=f"`{shown(value.value, value.type)}`",
+                    wanted=described(domain),
+                    hint=hint,
                 )
             )
             return None

@@ -166,7 +166,9 @@ def _history_path(scope: Scope, path: tree.Path, actions: tuple[str, ...]) -> Fi
         rule.world.report_unknown(rule.module, path, "name", (), rule.problems)
         return None
     if found.symbol.kind not in (Kind.FACT, Kind.ACTION, Kind.GROUP) or not found.rest:
-        _bad(scope, path, f"`{path.text}` is not a field of the action or of a fact", "not a field")
+        hint = "name one of its fields" if found.symbol.kind is not Kind.PARAM else None
+        problem = f"`{path.text}` is not a field of the action or of a fact"
+        _bad(scope, path, problem, "not a field", hint)
         return None
     read_path = field_path(scope, path, found)
     if read_path is None:
@@ -174,7 +176,9 @@ def _history_path(scope: Scope, path: tree.Path, actions: tuple[str, ...]) -> Fi
     relation = read_path.steps[0].relation
     if not is_asked(relation, actions):
         problem = f"`{relation.bare_name}` is not the action that is limited"
-        _bad(scope, path, problem, "calls that are counted lack this")
+        asked = " or ".join(f"`{name.rpartition('.')[2]}`" for name in actions[:3])
+        hint = f"write a field of {asked}, or of a single fact"
+        _bad(scope, path, problem, "calls that are counted lack this", hint)
         return None
     if len(read_path.steps) > 1:
         _bad(
@@ -182,6 +186,7 @@ def _history_path(scope: Scope, path: tree.Path, actions: tuple[str, ...]) -> Fi
             path,
             "a limit cannot follow references into earlier calls",
             "follows a reference",
+            "count by the reference itself, or declare the field with the action",
         )
         return None
     if read_path.may_be_missing:
@@ -197,8 +202,8 @@ def _history_path(scope: Scope, path: tree.Path, actions: tuple[str, ...]) -> Fi
     return read_path
 
 
-def _bad(scope: Scope, node: tree.Node, problem: str, label: str) -> None:
-    scope.rule.report(codes.BAD_LIMIT.at(node.span, problem=problem, label=label))
+def _bad(scope: Scope, node: tree.Node, problem: str, label: str, hint: str | None = None) -> None:
+    scope.rule.report(codes.BAD_LIMIT.at(node.span, problem=problem, label=label, hint=hint))
 
 
 def _history(name: str, module: str, paths: Sequence[FieldPath]) -> Relation:
@@ -248,6 +253,10 @@ def _since(scope: Scope, node: tree.LimitStatement) -> Variable | None:
         return None
     if base(window.type) is not DURATION:
         report_mismatch(scope, node.window, "the window", window.type, "a Duration")
+        return None
+    length = window.value if isinstance(window, Constant) else None
+    if isinstance(length, dt.timedelta) and length <= dt.timedelta(0):
+        _bad(scope, node.window, "the window holds no time", "no earlier call lies in it")
         return None
     now = read(scope, now_path(node.window.span, scope))
     since = scope.new_hidden(DATETIME)

@@ -75,7 +75,7 @@ def field_path(scope: Scope, path: tree.Path, found: Found) -> FieldPath | None:
     if relation is None:
         return None
     if relation.cardinality is Cardinality.MANY:
-        _report_many(scope, path, relation)
+        _report_many(scope, path, relation, found)
         return None
     steps: list[Step] = []
     for i, name in enumerate(found.rest):
@@ -108,8 +108,11 @@ def report_unknown_field(scope: Scope, relation: Relation, name: tree.Name) -> N
     """Report a field that a relation does not have."""
     columns = [column.name for column in relation.columns]
     hint = did_you_mean(name.text, columns)
-    if hint is None and columns:
-        hint = "its fields are " + ", ".join(f"`{column}`" for column in columns[:8])
+    if relation.name == NOW:
+        hint = "its parts are `date(now, ZONE)`, `time(now, ZONE)` and `weekday(now, ZONE)`"
+    elif hint is None and columns:
+        hint = "its fields are " if len(columns) > 1 else "its only field is "
+        hint += ", ".join(f"`{column}`" for column in columns[:8])
         hint += " ..." if len(columns) > 8 else ""
     if hint is None:
         hint = f"`{relation.bare_name}` has no fields"
@@ -118,7 +121,7 @@ def report_unknown_field(scope: Scope, relation: Relation, name: tree.Name) -> N
         notes.append("an action group has the fields that all its actions declare alike")
     scope.rule.report(
         codes.UNKNOWN_FIELD.at(
-            name.span, owner=relation.bare_name, name=name.text, hint=hint, notes=notes
+            name.span, owner=f"`{relation.bare_name}`", name=name.text, hint=hint, notes=notes
         )
     )
 
@@ -132,14 +135,19 @@ def _follow(scope: Scope, step: Step, after: tree.Name) -> Relation | None:
     hint = None
     if isinstance(kind, ListType) and isinstance(kind.element.type, RecordType):
         hint = f"it has many rows: write `{step.text}({after.text}: X)` and use `X`"
+    elif after.text in ("length", "len", "size", "count"):
+        hint = f"write `len({step.text})`"
     scope.rule.report(codes.NO_FIELDS.at(after.span, path=step.text, found=a_type(kind), hint=hint))
     return None
 
 
-def _report_many(scope: Scope, path: tree.Path, relation: Relation) -> None:
+def _report_many(scope: Scope, path: tree.Path, relation: Relation, found: Found) -> None:
     name = relation.bare_name
-    column = path.last.text if len(path.names) > 1 else "field"
-    example = f"{_text_up_to(path, max(1, len(path.names) - 1))}({column}: X)"
+    rest, reached = found.rest, relation.name
+    while len(rest) > 1 and f"{reached}.{rest[0].text}" in scope.rule.world.relations:
+        reached, rest = f"{reached}.{rest[0].text}", rest[1:]  # a list, whose rows a call reads too
+    column = rest[0].text if rest else "field"
+    example = f"{_text_up_to(path, len(path.names) - len(rest))}({column}: X)"
     hint = f"write `{example}` in the condition and use `X`"
     scope.rule.report(codes.MANY_ROWS.at(path.span, name=name, path=path.text, hint=hint))
 

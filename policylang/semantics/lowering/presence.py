@@ -86,7 +86,8 @@ class Presence:
     ) -> None:
         relation = scope.rule.world.relations[found.symbol.name]
         if relation.cardinality is Cardinality.MANY:
-            hint = f"write `{path.text}({_first_column(relation)}: _)`"
+            missing = "not " if isinstance(node, tree.IsMissing) else ""
+            hint = f"write `{missing}{path.text}({_first_column(relation)}: _)`"
             scope.rule.report(
                 codes.MANY_ROWS.at(path.span, name=path.text, path=path.text, hint=hint)
             )

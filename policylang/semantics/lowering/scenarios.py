@@ -13,7 +13,7 @@ from policylang.facts.schema import Cardinality, Relation
 from policylang.facts.types import Domain, EnumType, ListType, RecordType, SetType, base
 from policylang.facts.values import MISSING, Missing, Value
 from policylang.semantics import codes
-from policylang.semantics.constants import SIMPLE, literal_type
+from policylang.semantics.constants import SIMPLE, given_twice, literal_type
 from policylang.semantics.domains import Domains
 from policylang.semantics.lowering.references import find_rule
 from policylang.semantics.names import Kind, ModuleNames, Symbol, look_up
@@ -60,7 +60,8 @@ class Scenarios:
         titles: dict[str, Span] = {}
         for statement in self.module.module.statements:
             if isinstance(statement, tree.FixtureStatement):
-                self._collect(statement.given, _Collected(), (statement.name.text,), strict=True)
+                name = f"{self.module.name}.{statement.name.text}"
+                self._collect(statement.given, _Collected(), (name,), strict=True)
             elif isinstance(statement, tree.TestStatement):
                 self._check_title(statement, titles)
                 scenario = self._scenario(statement)
@@ -133,20 +134,24 @@ class Scenarios:
         found = self._fixture(item.fixture)
         if found is None:
             return
-        if found.bare in inside and found.module == self.module.name:
-            circle = " -> ".join(f"`{name}`" for name in (*inside, found.bare))
-            self._report(
-                codes.BAD_TEST.at(
-                    item.span, problem=f"the fixture uses itself: {circle}", label="leads back"
-                )
-            )
+        if found.name in inside:
+            self._report_circle(item, inside, found.name)
             return
         assert isinstance(found.node, tree.FixtureStatement)
         mark = len(self.world.problems)
         owner = Scenarios(self.world, self.domains, self.world.names.modules[found.module])
-        names = (*inside, found.bare)
-        owner._collect(found.node.given, into, names, strict=strict)
-        del self.world.problems[mark:]  # reported at the fixture itself
+        owner._collect(found.node.given, into, (*inside, found.name), strict=strict)
+        circles = [p for p in self.world.problems[mark:] if p.code == codes.BAD_TEST.id]
+        self.world.problems[mark:] = circles  # all else is reported at the fixture itself
+
+    def _report_circle(self, item: tree.GivenFixture, inside: tuple[str, ...], name: str) -> None:
+        """Report fixtures that use each other, once: where the first by name is looked at."""
+        if inside[0] != name or name != min(inside):
+            return
+        circle = " -> ".join(f"`{each.rpartition('.')[2]}`" for each in (*inside, name))
+        problem = f"the fixture uses itself: {circle}"
+        hint = "drop one of these `use`: what both need can stand in a fixture of its own"
+        self._report(codes.BAD_TEST.at(item.span, problem=problem, label="leads back", hint=hint))
 
     def _fixture(self, path: tree.Path) -> Symbol | None:
         owner = self._owner(path)
@@ -155,9 +160,10 @@ class Scenarios:
         found = owner.fixtures.get(path.last.text)
         if found is None and path.last.text not in self.world.lost:
             hint = did_you_mean(path.last.text, owner.fixtures)
+            where = "in this module" if owner is self.module else f"in module `{owner.name}`"
             self._report(
                 codes.UNKNOWN_NAME.at(
-                    path.span, what="fixture", name=path.text, where="in this module", hint=hint
+                    path.last.span, what="fixture", name=path.text, where=where, hint=hint
                 )
             )
         return found
@@ -219,16 +225,15 @@ class Scenarios:
     ) -> dict[str, Given]:
         columns = {column.name: column for column in relation.columns}
         given: dict[str, Given] = {}
+        self.world.problems.extend(given_twice(written))
         for item in written:
             name = item.name.text
-            if name in given:
-                self._report(codes.DUPLICATE_ARGUMENT.at(item.name.span, name=name))
             column = columns.get(name)
             if column is None and strict and f"{relation.name}.{name}" not in self.world.spoiled:
                 hint = did_you_mean(name, columns)
                 self._report(
                     codes.UNKNOWN_FIELD.at(
-                        item.name.span, owner=relation.bare_name, name=name, hint=hint
+                        item.name.span, owner=f"`{relation.bare_name}`", name=name, hint=hint
                     )
                 )
             given[name] = self._value(item.value, column.domain if column else None, strict=strict)
@@ -242,6 +247,7 @@ class Scenarios:
                 return [self._value(item, element, strict=strict) for item in written.items]
             case tree.RecordLiteral():
                 fields = {f.name: f for f in kind.fields} if isinstance(kind, RecordType) else {}
+                self.world.problems.extend(given_twice(written.fields))
                 return {
                     item.name.text: self._value(
                         item.value,
@@ -274,7 +280,9 @@ class Scenarios:
         param = self.world.params.get(found.symbol.name) if found and not found.rest else None
         if param is not None:
             return forms.to_json(param.value, param.domain.type)  # type: ignore[no-any-return]
-        if strict:
+        if strict and found is not None:
+            self._report(codes.NOT_CONSTANT.at(written.span, what=f"`{written.text}`"))
+        elif strict:
             self.world.report_unknown(self.module, written, "value")
         return written.text
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar, assert_never
 
-from policylang.diagnostics import Diagnostic
+from policylang.diagnostics import Diagnostic, Label
 from policylang.facts.schema import DecisionDeclaration, Relation, RelationKind
 from policylang.facts.types import CIDR, DURATION, INT, STRING, DecimalType, Domain, Type, base
 from policylang.semantics import codes
@@ -266,7 +266,8 @@ class Lowering:
         terms: dict[str, Term] = {}
         for argument in arguments:
             if argument.name is None:
-                hint = f"write `NAME: {argument.value.span.text}`"
+                name = "by" if statement == "requirement" and "by" not in terms else "NAME"
+                hint = f"write `{name}: {argument.value.span.text}`"
                 scope.rule.report(
                     codes.BAD_EFFECT.at(
                         argument.span, problem=f"the arguments of an {statement} have names"
@@ -276,8 +277,11 @@ class Lowering:
                 )  # fmt: skip
                 return None
             if argument.name.text in terms:
+                name = argument.name.text
+                first = next(a.name.span for a in arguments if a.name and a.name.text == name)
+                labels = [Label(first, "first given here")]
                 scope.rule.report(
-                    codes.DUPLICATE_ARGUMENT.at(argument.name.span, name=argument.name.text)
+                    codes.DUPLICATE_ARGUMENT.at(argument.name.span, name=name, labels=labels)
                 )
                 return None
             kind = wanted.get(argument.name.text)
