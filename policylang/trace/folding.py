@@ -100,6 +100,8 @@ def make_store(path: Path) -> Path:
     with duckdb.connect(str(new)) as database:
         prepare(database)
         database.execute("CHECKPOINT")
+    # DuckDB makes files as the umask says; what is in the segments is their owner's alone, and stays so.
+    new.chmod(0o600)
     return new
 
 

@@ -76,6 +76,20 @@ def test_refused_requests_are_recorded(path: Path, given: str) -> None:
     assert "facts" not in record.body
 
 
+def test_files_are_their_owners_alone(path: Path) -> None:
+    """What is recorded can be read by whoever recorded it and by nobody else, folded or not."""
+    before = os.umask(0o022)
+    try:
+        with bundle() as policy, TraceStore.open(path) as store:
+            store.record(policy.case(request()))
+            store.fold()
+            store.record(policy.case(request()))
+        files = [path, *segments_of(path).iterdir()]
+        assert {file.stat().st_mode & 0o077 for file in files} == {0}
+    finally:
+        os.umask(before)
+
+
 def test_folded_and_unfolded_records_are_seen_as_one(path: Path) -> None:
     """Every record is read exactly once, in the order of recording, before, between and after foldings."""
     made = []
