@@ -12,6 +12,7 @@ from policylang.evaluate.calculate import conform, order_key
 from policylang.evaluate.exact import CalculationFailure
 from policylang.evaluate.firings import Failure, FailureKind, Firing
 from policylang.evaluate.model import read_off
+from policylang.facts.describe import describe
 from policylang.facts.factset import FactSet
 from policylang.facts.schema import DecisionDeclaration, Schema
 from policylang.facts.types import Domain, Type
@@ -149,9 +150,8 @@ def _misfit(value: Value, domain: Domain) -> CalculationFailure | None:
 
 
 def _outside(domain: Domain) -> CalculationFailure:
-    name = domain.alias or str(domain.type)
     return CalculationFailure(
-        FailureKind.OUT_OF_RANGE, f"the value that it sets is outside the range of {name}"
+        FailureKind.OUT_OF_RANGE, f"the value that it sets is no {describe(domain)}"
     )
 
 
