@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from policylang.diagnostics import Code
+from policylang.diagnostics import Code, visible
 from policylang.errors import PolicyError
 
 FORM: Final = 1
@@ -129,7 +129,7 @@ class Rejection:
 
     def text(self) -> str:
         """The rejection for people: one line a problem, with what may help below it."""
-        return "\n".join(self._lines())
+        return "\n".join(map(visible, self._lines()))
 
     def _lines(self) -> Iterator[str]:
         count = len(self.problems) + self.more
@@ -156,7 +156,7 @@ class Rejection:
         rest = len(self.problems) + self.more - most
         if rest > 0:
             lines.append(f"- and {rest} more")
-        return "\n".join(lines)
+        return "\n".join(map(visible, lines))
 
 
 _HEADLINES: Final = {

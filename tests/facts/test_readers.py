@@ -207,6 +207,8 @@ def test_lines_that_do_not_fit_are_told(tmp_path: Path) -> None:
         ("r.jsonl", '{"name": "a"\n{"name": "b", "tier": "pro"}\n', "line 1: this is not JSON"),
         ("r.jsonl", "7\n", "line 1"),
         ("r.parquet", "no parquet", "cannot be read"),
+        ("r.csv", "name,tier,cap\na,pro,1,2\n", "4 are given"),
+        ("r.csv", 'name,tier,cap\n"a,pro,1\n', "every double quote closed"),
         ("r.xlsx", "", "no kind of file"),
     ],
 )

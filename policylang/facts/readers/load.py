@@ -87,7 +87,7 @@ def _opened(relation: Relation, source: RowsGiven) -> Iterator[Given]:
         yield from (Given(f"row {i}", as_fields(row)) for i, row in enumerate(source, 1))
         return
     if not source.path.is_file():
-        raise Unreadable("there is no such file")
+        raise Unreadable("it is a folder" if source.path.is_dir() else "there is no such file")
     match source.path.suffix.lower():
         case ".csv":
             # DuckDB is imported where a file needs it: loading it takes as long as a small check.

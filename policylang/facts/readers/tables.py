@@ -7,6 +7,7 @@ it; an empty cell is missing, `""` is an empty string. Parquet columns come as t
 from __future__ import annotations
 
 import datetime as dt
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -65,7 +66,13 @@ def open_csv(path: Path, columns: Sequence[Field]) -> Iterator[Given]:
     yield from (Given(f"line {line}", fault) for line, fault in waiting)
 
 
+_COLUMNS: Final = re.compile(r"Expected Number of Columns: ([0-9]+) Found: ([0-9]+)")
+
+
 def _fault(column: str | None, said: str) -> str:
+    counts = _COLUMNS.match(said)
+    if counts is not None:
+        return f"{counts[1]} columns are expected, as in the header, and {counts[2]} are given"
     where = f"column `{column}`: " if column else ""
     return where + said[:1].lower() + said[1:].splitlines()[0]
 
@@ -164,4 +171,6 @@ def _fetched(found: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
 def _reason(error: duckdb.Error) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     first = lines[0] if lines else "DuckDB cannot read it"
+    if "when sniffing file" in first:
+        return "it is no CSV: a header and commas are expected, and every double quote closed"
     return first.partition(": ")[2] or first
