@@ -38,14 +38,19 @@ UNKNOWN_PLAN = declare(
     hint="load it with the evaluator `auto` or `asp`",
 )
 UNREADABLE_SETTINGS = declare(
-    "PL0026", "settings that cannot be read", "`{name}` cannot be read: {problem}"
+    "PL0026",
+    "settings that cannot be read",
+    "`{name}` cannot be read: {problem}",
+    hint="correct it, or remove it: no command runs without the settings of its project",
 )
-WRONG_SETTINGS = declare("PL0027", "wrong settings", "`{name}`, {place}: {problem}", hint="{known}")
+WRONG_SETTINGS = declare(
+    "PL0027", "wrong settings", "`{name}`, `{place}`: {problem}", hint="{known}"
+)
 
 NOT_AN_ATOM = declare(
     "PL0030",
     "not an atom",
-    "`{text}` is no atom",
+    "`{text}` is not an atom{reason}",
     hint='write a name with its arguments, such as `suspicious("c1")` or `linked(a: "c1")`',
 )
 UNKNOWN_ATOM = declare(
@@ -55,8 +60,10 @@ AMBIGUOUS_ATOM = declare(
     "PL0032", "ambiguous atom", "several modules declare `{name}`", hint="write {several}"
 )
 TOO_MANY_ARGUMENTS = declare(
-    "PL0033", "too many arguments", "`{name}` has {most} arguments, and {given} are given"
+    "PL0033", "too many arguments", "`{name}` has {most}, and {given} given"
 )
 UNKNOWN_ATOM_FIELD = declare("PL0034", "unknown field", "`{name}` has no field `{field}`")
-UNFIT_ARGUMENT = declare("PL0035", "argument of another type", "`{text}` is no {type}")
+UNFIT_ARGUMENT = declare(
+    "PL0035", "argument of another type", "`{text}` is not {type}, which {place} is"
+)
 NOTHING_TO_ASK = declare("PL0036", "nothing was evaluated", "no rule was evaluated: {reason}")

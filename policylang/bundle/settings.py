@@ -52,11 +52,10 @@ def _settings(file: Path, table: dict[str, Any]) -> Settings:
     try:
         read = Settings.model_validate(table)
     except ValidationError as error:
-        problems = [
-            _wrong(file, ".".join(str(part) for part in found["loc"]), _said(found["msg"]))
-            for found in error.errors()
-        ]
-        raise PolicyInvalid(problems) from None
+        found = dict.fromkeys(
+            _problem(problem["loc"], problem["type"]) for problem in error.errors()
+        )
+        raise PolicyInvalid([_wrong(file, *problem) for problem in found]) from None
     return read.model_copy(
         update={
             "file": file,
@@ -72,12 +71,28 @@ def _placed(file: Path, path: str) -> str:
     return str(file.parent / path)
 
 
-def _said(message: str) -> str:
-    return "no such setting" if "Extra inputs" in message else message[0].lower() + message[1:]
+def _problem(place: tuple[int | str, ...], kind: str) -> tuple[str, str]:
+    """Where a setting is wrong, and what is expected there."""
+    if place[0] == "params" and len(place) > 1:
+        # A param can be of several types, and pydantic tells of each.
+        return f"params.{place[1]}", "a text, a number, a truth value or a list is expected"
+    return ".".join(map(str, place)), _EXPECTED.get(kind, "a value of another form is expected")
+
+
+_EXPECTED = {
+    "extra_forbidden": "no such setting",
+    "string_type": "a text is expected",
+    "tuple_type": "a list of texts is expected",
+    "dict_type": "a table is expected",
+    "literal_error": "one of `auto`, `plan` and `asp` is expected",
+}
 
 
 def _wrong(file: Path, place: str, problem: str) -> Diagnostic:
     known = tuple(name for name in Settings.model_fields if name != "file")
-    close = get_close_matches(place, known, n=1)
-    hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(known)}"
+    hint = ""
+    if place not in known and "." not in place:
+        close = get_close_matches(place, known, n=1)
+        listed = ", ".join(f"`{name}`" for name in known)
+        hint = f"did you mean `{close[0]}`?" if close else f"the settings are {listed}"
     return codes.WRONG_SETTINGS.at(None, name=file, place=place, problem=problem, known=hint)

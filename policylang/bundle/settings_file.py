@@ -34,20 +34,26 @@ def _table(file: Path) -> dict[str, Any] | None:
         text = file.read_bytes().decode()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(file, str(error)) from error
+    except OSError as error:
+        raise _unreadable(file, (error.strerror or str(error)).lower()) from error
+    except UnicodeDecodeError as error:
+        problem = f"it is not UTF-8: byte 0x{error.object[error.start]:02x} at offset {error.start}"
+        raise _unreadable(file, problem) from error
     if file.name == PROJECT_FILE and "policylang" not in text:
         return None
     try:
         # Exactness: a param is read from its digits, never through a float.
         table: Any = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise _unreadable(file, str(error)) from error
+        said = str(error)
+        raise _unreadable(file, f"it is not TOML: {said[:1].lower()}{said[1:]}") from error
     if file.name == OWN_FILE:
         return dict(table)
     tools = table.get("tool")
     own = tools.get("policylang") if isinstance(tools, dict) else None
-    return own if isinstance(own, dict) else None
+    if own is not None and not isinstance(own, dict):
+        raise _unreadable(file, f"`{TABLE}` is not a table")
+    return own
 
 
 def _unreadable(file: Path, problem: str) -> PolicyInvalid:

@@ -71,6 +71,8 @@ def test_every_literal_of_the_language_may_stand_in_an_atom(text: str) -> None:
         ("near(1, 2)", "PL0035"),
         ("order(tier: gold)", "PL0035"),
         ("order(id: 1 + 1)", "PL0035"),
+        ("order(id: 1, id: 2)", "PL0310"),
+        ('linked("a", a: "b")', "PL0310"),
     ],
 )
 def test_what_is_no_atom_is_told(text: str, code: str) -> None:
@@ -78,6 +80,27 @@ def test_what_is_no_atom_is_told(text: str, code: str) -> None:
     with pytest.raises(PolicyInvalid) as refused:
         read_atom(text, BUNDLE.program)
     assert [d.code for d in refused.value.diagnostics] == [code]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("near(", ": this `(` is never closed"),
+        ("linked(a: 'x')", "strings are written in double quotes"),
+        ('quiet("a")', "`quiet` has 0 arguments, and 1 is given"),
+        ('linked("a", "b", "c", "d")', "its fields are `a`, `b`, `note`"),
+        ('linked(c: "a")', "its fields are `a`, `b`, `note`"),
+        ('near(x: "a")', "the arguments of a definition have no names"),
+        ("near(1, 2)", "`1` is not a String, which argument 1 of `near` is"),
+        ("near(1, 2)", 'write "1" for the text'),
+        ("order(tier: gold)", "its members are `free`, `pro`"),
+    ],
+)
+def test_what_is_wrong_with_an_atom_is_said_in_its_words(text: str, said: str) -> None:
+    """The message or its hint says what the atom could be, in the names of the program."""
+    with pytest.raises(PolicyInvalid) as refused:
+        read_atom(text, BUNDLE.program)
+    assert said in str(refused.value)
 
 
 def test_an_atom_that_holds_is_proved_and_another_is_missed() -> None:

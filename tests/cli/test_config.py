@@ -96,16 +96,18 @@ def test_config_without_settings(run: Run) -> None:
     ("text", "code", "said"),
     [
         ('storage = "x"', "PL0027", "did you mean `store`?"),
-        ("policies = 1", "PL0027", "policies"),
+        ("policies = 1", "PL0027", "`policies`: a list of texts is expected"),
+        ("store = 1", "PL0027", "`store`: a text is expected"),
         ('file = "x"', "PL0027", "no such setting"),
         ("[params]\nlimit = 2026-01-01", "PL0027", "params.limit"),
-        ('evaluator = "rego"', "PL0027", "evaluator"),
-        ("policies = [", "PL0026", "cannot be read"),
+        ('evaluator = "rego"', "PL0027", "one of `auto`, `plan` and `asp` is expected"),
+        ("policies = [", "PL0026", "it is not TOML"),
+        ("# caf\udce9", "PL0026", "it is not UTF-8: byte 0xe9 at offset 5"),
     ],
 )
 def test_wrong_settings_are_told(run: Run, project: Path, text: str, code: str, said: str) -> None:
     """What is wrong in the settings ends every command with the file, the place and a code."""
-    (project / "policylang.toml").write_text(text)
+    (project / "policylang.toml").write_bytes(text.encode(errors="surrogateescape"))
     result = run("check", "refunds.policy")
     assert result.exit_code == 3
     assert code in result.output
