@@ -17,6 +17,7 @@ from policylang.cli.output import (
     write_json,
 )
 from policylang.cli.traces import existing, said, store_option
+from policylang.diagnostics import visible
 
 if TYPE_CHECKING:
     from policylang.gate.approvals import Approval, Voted
@@ -75,7 +76,8 @@ def show(ticket: str, store_path: str, as_json: bool) -> None:
     if as_json:
         write_json(approval.to_json())
     else:
-        click.echo("\n".join(_whole(approval)))
+        # INVARIANT: what is approved is what is read: no value moves the cursor or begins a line.
+        click.echo("\n".join(map(visible, _whole(approval))))
 
 
 def _voting(group: Any) -> Any:
@@ -256,7 +258,7 @@ def _line(approval: Approval) -> str:
     waiting = ", ".join(_need(need) for need in approval.open_needs())
     rest = f"  waits for {waiting}" if approval.status.value == "pending" and waiting else ""
     action = approval.action.rpartition(".")[2]
-    return f"{approval.id}  {approval.status.value:9}  {action} for {approval.agent}{rest}"
+    return visible(f"{approval.id}  {approval.status.value:9}  {action} for {approval.agent}{rest}")
 
 
 def _need(need: Any) -> str:

@@ -57,7 +57,15 @@ def style_of(stream: IO[Any]) -> Style:
 
 def write_json(value: object) -> None:
     """Write `value` to standard output as indented JSON."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    click.echo(json_text(value, indent=2))
+
+
+def json_text(value: object, *, indent: int | None = None, sort_keys: bool = False) -> str:
+    """`value` as JSON whose characters can all be seen: those that could steer a terminal are escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, sort_keys=sort_keys)
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def read_input(path: str) -> bytes:

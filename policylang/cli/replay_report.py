@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from policylang.cli.output import counted
+from policylang.cli.output import counted, json_text
+from policylang.diagnostics import visible
 
 if TYPE_CHECKING:
     from policylang.bundle.case import Case
@@ -43,7 +44,11 @@ def report_text(report: Report, why: tuple[str, str]) -> str:
 def _section(title: str, counter: Counter[str]) -> list[str]:
     from policylang.trace.report import ranked
 
-    return [title, *(f"  {count:>8}  {word}" for word, count in ranked(counter))] if counter else []
+    return (
+        [title, *(f"  {count:>8}  {visible(word)}" for word, count in ranked(counter))]
+        if counter
+        else []
+    )
 
 
 def differences_text(one: Replayed, masks: Masks) -> str:
@@ -82,7 +87,7 @@ def _copied(side: Mapping[str, Any] | None) -> dict[str, Any]:
 def _written(part: Any) -> str:
     if part is None:
         return "(nothing)"
-    return json.dumps(part, ensure_ascii=False, sort_keys=True)
+    return json_text(part, sort_keys=True)
 
 
 def example_json(example: Example, why: tuple[str, str]) -> dict[str, Any]:

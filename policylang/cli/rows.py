@@ -5,12 +5,18 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-import json
+import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias, assert_never
 
+from policylang.cli.output import json_text
+from policylang.diagnostics import visible
+
 Form: TypeAlias = Literal["table", "json", "csv"]
+
+_CALCULATED: Final = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER: Final = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
 
 WIDEST: Final = 80
 """Characters of a cell in a table; longer ones are cut in a terminal."""
@@ -23,7 +29,7 @@ def rows_text(
     match form:
         case "json":
             plain = [dict(zip(names, map(_plain, row), strict=True)) for row in rows]
-            return json.dumps(plain, ensure_ascii=False, indent=2)
+            return json_text(plain, indent=2)
         case "csv":
             return _csv(names, rows)
         case "table":
@@ -33,17 +39,25 @@ def rows_text(
 
 
 def _csv(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return written.getvalue().rstrip("\n")
+    return "\n".join(map(_record, [names, *([_cell(value) for value in row] for row in rows)]))
+
+
+def _record(cells: Sequence[Any]) -> str:
+    """A line of CSV. Written as one that ends in CR LF: else Python leaves a CR in a cell unquoted."""
+    written = io.StringIO(newline="")
+    csv.writer(written, lineterminator="\r\n").writerow(cells)
+    return written.getvalue().removesuffix("\r\n")
 
 
 def _cell(value: Any) -> Any:
-    """A cell of CSV: a list in the JSON form that other tools read back."""
+    """A cell of CSV: a list in the JSON form that other tools read back.
+
+    Text that a spreadsheet would calculate stands behind an apostrophe: agents and models have written some of it.
+    """
     if isinstance(value, list | tuple | dict):
-        return json.dumps(_plain(value), ensure_ascii=False)
+        return json_text(_plain(value))
+    if isinstance(value, str) and value.startswith(_CALCULATED) and not _NUMBER.fullmatch(value):
+        return f"'{value}"
     return format(value, "f") if isinstance(value, Decimal) else value
 
 
@@ -64,7 +78,7 @@ def _plain(value: Any) -> Any:
 
 
 def _shown(value: Any, widest: int | None) -> str:
-    text = _text(value).replace("\n", "\\n")
+    text = visible(_text(value).replace("\n", "\\n"))
     if widest is not None and len(text) > widest:
         return text[: widest - 1] + "…"
     return text

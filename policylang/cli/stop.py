@@ -9,6 +9,7 @@ import click
 from policylang.cli.operators import changed, who_option, whoever
 from policylang.cli.output import ExitCode, json_option, write_json
 from policylang.cli.traces import store_option
+from policylang.diagnostics import visible
 
 if TYPE_CHECKING:
     from policylang.gate.stops import Stop
@@ -65,6 +66,6 @@ def _show(stops: tuple[Stop, ...], as_json: bool) -> None:
         return
     for stop in stops:
         why = f": {stop.why}" if stop.why else ""
-        click.echo(f"{stop.name}  since {stop.at:%Y-%m-%d %H:%M:%S}Z by {stop.who}{why}")
+        click.echo(visible(f"{stop.name}  since {stop.at:%Y-%m-%d %H:%M:%S}Z by {stop.who}{why}"))
     if not stops:
         click.echo("nothing is stopped")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from policylang.cli import trace_erase, trace_export, trace_retain
-from policylang.cli.output import ExitCode, counted, json_option, write_json
+from policylang.cli.output import ExitCode, counted, json_option, json_text, write_json
 from policylang.cli.traces import (
     chosen,
     existing,
@@ -21,6 +21,7 @@ from policylang.cli.traces import (
     said,
     store_option,
 )
+from policylang.diagnostics import visible
 
 if TYPE_CHECKING:
     from policylang.trace.chain import Record
@@ -270,7 +271,7 @@ def _report(verified: Verified, as_json: bool) -> None:
         write_json({**counts, "checkpoints": verified.checkpoints, "findings": findings})
         return
     for finding in verified.findings:
-        click.echo(str(finding))
+        click.echo(visible(str(finding)))
     seen = f"{counted(verified.records, 'record')} in {counted(verified.chains, 'chain')}"
     checked = counted(verified.checkpoints, "checkpoint")
     wrong = counted(len(verified.findings), "finding") if verified.findings else "nothing is wrong"
@@ -290,7 +291,7 @@ def _line(record: Record) -> str:
     by = rules or decision["reasons"][0]["kind"]
     stage = "" if body["stage"] == "active" else f" [{body['stage']}]"
     agent = body.get("agent", "-")
-    return (
+    return visible(
         f"{record.id}  {record.at[:19]}Z  {decision['outcome']:14}  {action}  {agent}  {by}{stage}"
     )
 
@@ -306,4 +307,4 @@ def _shown(view: TraceView, personal: bool, as_json: bool) -> Callable[[Record],
 
 
 def _json(record: Record, body: dict[str, Any]) -> str:
-    return json.dumps({"id": record.id, "at": record.at, **body}, ensure_ascii=False)
+    return json_text({"id": record.id, "at": record.at, **body})

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from policylang.decide.decision import Assignment, Decision, Reason, Requirement
 from policylang.decide.wording import bare, said
+from policylang.diagnostics import visible
 from policylang.facts.types import STRING
 from policylang.facts.values import Value
 
@@ -23,14 +24,14 @@ def plain(_role: Role, text: str) -> str:
 def render(decision: Decision, style: Style = plain) -> str:
     """The decision as lines of text: the outcome, its reasons, and whatever else it says.
 
-    No line end after the last line.
+    No line end after the last line. Control characters in what a request brought are shown as marks.
     """
     return "\n".join(_lines(decision, style))
 
 
 def _lines(decision: Decision, style: Style) -> Iterator[str]:
     role: Role = decision.outcome.value
-    yield f"{style(role, decision.outcome.value)} {bare(decision.action)}".rstrip()
+    yield f"{style(role, decision.outcome.value)} {visible(bare(decision.action))}".rstrip()
     yield from (_reason(reason, style) for reason in decision.reasons)
     for label, texts in _sections(decision, style):
         yield from (f"  {style('label', label)} {text}" for text in texts)
@@ -48,12 +49,12 @@ def _sections(decision: Decision, style: Style) -> Iterator[tuple[str, Iterator[
     )
     yield "sets", (_assignment(decision.values[name], style) for name in sorted(decision.values))
     if decision.failure is not None:
-        yield "error", iter([f"{decision.failure.code}: {decision.failure.message}"])
+        yield "error", iter([f"{decision.failure.code}: {visible(decision.failure.message)}"])
 
 
 def _reason(reason: Reason, style: Style) -> str:
     by = f" {style('quiet', '(' + bare(reason.rule) + ')')}" if reason.rule else ""
-    return f"  {reason.message}{by}"
+    return f"  {visible(reason.message)}{by}"
 
 
 def _requirement(requirement: Requirement, style: Style) -> str:
@@ -83,4 +84,4 @@ def _arguments(arguments: tuple[tuple[str, Value], ...]) -> str:
 
 def _value(value: Value) -> str:
     # The values of a decision are written as their types write them: the type adds nothing.
-    return said(value, STRING)
+    return visible(said(value, STRING))

@@ -13,7 +13,7 @@ from policylang.diagnostics.diagnostic import (
 )
 from policylang.diagnostics.json import to_json
 from policylang.diagnostics.source import Source, Span
-from policylang.diagnostics.text import Style, plain, render
+from policylang.diagnostics.text import Style, plain, render, visible
 
 __all__ = [
     "Code",
@@ -30,4 +30,5 @@ __all__ = [
     "plain",
     "render",
     "to_json",
+    "visible",
 ]
