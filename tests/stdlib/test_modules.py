@@ -8,9 +8,10 @@ import pytest
 
 from policylang.bundle.coverage import coverage
 from policylang.bundle.evaluators import EvaluatorName
-from policylang.bundle.loading import check_bundle, load
+from policylang.bundle.loading import check_bundle, load, loads
 from policylang.bundle.stdlib import StandardModule, standard_modules
 from policylang.bundle.testing import run_tests
+from policylang.decide.decision import Outcome
 from policylang.diagnostics import Source
 from policylang.syntax import format_source
 
@@ -69,3 +70,18 @@ def test_everything_that_a_module_declares_says_what_it_is(module: StandardModul
 def test_every_module_has_tests_and_every_test_a_module() -> None:
     """The folder of tests names the modules that there are, and no other."""
     assert {file.stem for file in (FOLDER / "tests").glob("*.policy")} == set(MODULES)
+
+
+def test_an_approval_that_is_given_twice_is_one_persons() -> None:
+    """A level that needs two people is not reached by one of them, however often the approval is there."""
+    asked = 'rule two: allow pay if approvals.reached("pay", 100.00, "board")'
+    with loads(f"module shop use std.approvals action pay {asked}") as bundle:
+        level = {"kind": "pay", "above": "100.00", "role": "board", "persons": 2}
+
+        def outcome(*people: str) -> Outcome:
+            rows = [{"by": "board", "id": id_, "time": "2026-11-22T09:00:00Z"} for id_ in people]
+            request = {"action": "pay", "facts": {"level": [level]}, "approvals": rows}
+            return bundle.decide(request | {"now": "2026-11-22T10:00:00Z"}).outcome
+
+        assert outcome("ann", "ann") is Outcome.DENY
+        assert outcome("ann", "bob") is Outcome.ALLOW
