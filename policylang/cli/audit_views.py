@@ -33,7 +33,7 @@ def views_of(view: TraceView) -> Iterator[dict[str, str]]:
 def columns_of(view: TraceView, name: str) -> Iterator[dict[str, str]]:
     """Each column of a view, its type, and what it holds; nothing where there is no such view."""
     from policylang.trace.documented import DOCUMENTED
-    from policylang.trace.views import quoted
+    from policylang.trace.sql import quoted
 
     if name not in view_names(view):
         return

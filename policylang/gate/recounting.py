@@ -16,7 +16,7 @@ from policylang.facts.types import Field
 from policylang.trace.reading import Filter, TraceView
 from policylang.trace.segments import segment_paths
 from policylang.trace.store import TraceStore, segments_of
-from policylang.trace.views import literal
+from policylang.trace.sql import literal
 
 _log = logging.getLogger("policylang.gate")
 

@@ -10,9 +10,12 @@ from typing import Any
 from policylang.bundle.bundle import Bundle
 from policylang.bundle.case import Case
 from policylang.bundle.evaluators import EvaluatorName
+from policylang.decide.json import decision_to_json
 from policylang.trace.archive import Archive
 from policylang.trace.candidate import Candidate
 from policylang.trace.chain import Record
+from policylang.trace.changes import Change, changes
+from policylang.trace.masking import mask_decision
 from policylang.trace.programs import NotReplayableError
 from policylang.trace.reading import TraceView
 from policylang.trace.report import Report
@@ -20,13 +23,17 @@ from policylang.trace.report import Report
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One decision that a candidate makes otherwise. `then` is None where it cannot be made again as it was."""
+    """One decision that a candidate makes otherwise. `then` is None where it cannot be made again as it was.
+
+    `changes` are the parts of the two decisions that are not the same, secret values masked.
+    """
 
     id: str
     transition: str
     recorded: Mapping[str, Any]
     then: Case | None
     now: Case
+    changes: tuple[Change, ...]
 
     @property
     def agent(self) -> str:
@@ -45,8 +52,16 @@ def examples_of(
             for id_ in ids:
                 record = view.get(id_)
                 if record is not None:
-                    then = _then(archive, record)
-                    yield Example(id_, transition, record.body, then, deciding.case(record))
+                    now = deciding.case(record)
+                    found = _changes(view, record, now)
+                    yield Example(id_, transition, record.body, _then(archive, record), now, found)
+
+
+def _changes(view: TraceView, record: Record, now: Case) -> tuple[Change, ...]:
+    shown = view.masks().body(record)["decision"]
+    form = decision_to_json(now.decision)
+    masked = mask_decision(now.program, decision_to_json(now.decision))
+    return changes(record.body["decision"], form, shown, masked)
 
 
 def _then(archive: Archive, record: Record) -> Case | None:

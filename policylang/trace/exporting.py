@@ -11,8 +11,8 @@ from typing import Final
 from policylang.trace.exported import LEDGER_FILE, MANIFEST, RECORDS
 from policylang.trace.reading import TraceView
 from policylang.trace.segments import sync_folder
+from policylang.trace.sql import literal
 from policylang.trace.tables import ROOT, STORE_FORM
-from policylang.trace.views import literal
 
 _LEDGER: Final = f"""
 SELECT * FROM base.ledger UNION ALL

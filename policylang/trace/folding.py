@@ -32,7 +32,7 @@ from policylang.trace.segments import (
     sync_folder,
 )
 from policylang.trace.tables import insert_file, insert_records, is_whole, record_ledger
-from policylang.trace.views import create_fact_views, create_views
+from policylang.trace.views import create_views
 from policylang.trace.writer import TraceUnavailableError
 
 LEASE: Final = "lease"
@@ -129,7 +129,6 @@ def _fold_all(database: duckdb.DuckDBPyConnection, segments: list[Path]) -> Fold
         count += records
     if folded:
         create_views(database)
-        create_fact_views(database)
     # Only what a checkpoint wrote into the file itself may lose its segment: a write-ahead log can be lost.
     database.execute("CHECKPOINT")
     for segment in folded:

@@ -7,8 +7,8 @@ from typing import Final
 
 import duckdb
 
-from policylang.trace.tables import STORE_FORM, create_base_views, create_tables, refill
-from policylang.trace.views import create_fact_views, create_views
+from policylang.trace.tables import STORE_FORM, create_tables, refill
+from policylang.trace.views import create_views
 from policylang.trace.writer import TraceUnavailableError
 
 Step = Callable[[duckdb.DuckDBPyConnection], None]
@@ -66,9 +66,7 @@ def prepare(database: duckdb.DuckDBPyConnection, steps: Mapping[int, Step] = STE
         for version in range(form, STORE_FORM):
             steps[version](database)
         database.execute("UPDATE base.form SET version = ?", [STORE_FORM])
-    create_base_views(database)
     create_views(database)
-    create_fact_views(database)
     database.execute("COMMIT")
 
 

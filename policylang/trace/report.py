@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+from policylang.trace.changes import places
 from policylang.trace.replay import Replayed, Verdict
 
 MOST_EXAMPLES: Final = 5
@@ -14,12 +15,15 @@ MOST_EXAMPLES: Final = 5
 
 NO_AGENT: Final = "(none)"
 SAME_RULES: Final = "(the same rules)"
+REASONS_ALONE: Final = "reasons alone"
+"""What is counted, and shown in examples, of decisions that are the same but for what is told of them."""
 _COUNTERS: Final = (
     "verdicts",
     "transitions",
     "rules",
     "gained",
     "lost",
+    "parts",
     "actions",
     "agents",
     "problems",
@@ -30,8 +34,8 @@ _COUNTERS: Final = (
 class Report:
     """What a replay found, counted: verdicts, and of what differs the transitions, rules, actions and agents.
 
-    `rules` are those that decide now and did not, or the other way; `gained` and `lost` tell the two apart. `problems`
-    are what kept decisions from being made again.
+    `rules` are those that decide now and did not, or the other way; `gained` and `lost` tell the two apart. `parts` are
+    what of the decisions is not the same, such as `values.shop.limit`. `problems` are what kept decisions from being made again.
     """
 
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -39,6 +43,7 @@ class Report:
     rules: Counter[str] = field(default_factory=Counter)
     gained: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
+    parts: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
     agents: Counter[str] = field(default_factory=Counter)
     problems: Counter[str] = field(default_factory=Counter)
@@ -54,8 +59,13 @@ class Report:
         self.verdicts[replayed.verdict.value] += 1
         if replayed.verdict is Verdict.NOT_REPLAYABLE:
             self.problems[replayed.problem] += 1
+        parts = _parts(replayed)
         if replayed.verdict is not Verdict.DIFFERENT:
+            if parts:
+                self.parts[REASONS_ALONE] += 1
+                self._show(REASONS_ALONE, [replayed.id])
             return
+        self.parts.update(parts)
         self.transitions[replayed.transition] += 1
         self.actions[replayed.action] += 1
         self.agents[replayed.agent or NO_AGENT] += 1
@@ -95,6 +105,13 @@ class Report:
 def ranked(counter: Counter[str]) -> list[tuple[str, int]]:
     """What was counted, the most frequent first, and by name where they are equal."""
     return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _parts(replayed: Replayed) -> tuple[str, ...]:
+    """Where a decision is not the one that was recorded."""
+    if replayed.now is None:
+        return ()
+    return tuple(places(replayed.recorded["decision"], replayed.now["decision"]))
 
 
 def _rules(made: Mapping[str, Any]) -> set[str]:

@@ -35,6 +35,7 @@ def report_page(report: Report, examples: Iterable[Example], title: str) -> str:
             *_counted("Decisions", report.verdicts),
             *_transitions(report),
             *_rules(report),
+            *_counted("What changes", report.parts),
             *_counted("Actions", report.actions),
             *_counted("Agents", report.agents),
             *_counted("Not replayable", report.problems),
@@ -57,7 +58,7 @@ def _counted(title: str, counter: Counter[str]) -> Iterator[str]:
 def _transitions(report: Report) -> Iterator[str]:
     if not report.transitions:
         return
-    yield "<h2>Outcomes that change</h2><table>"
+    yield "<h2>Decisions that change</h2><table>"
     for word, count in ranked(report.transitions):
         shown = " ".join(
             f'<a href="#{_text(id_)}">{number}</a>'
@@ -87,9 +88,18 @@ def _examples(examples: Iterable[Example]) -> Iterator[str]:
         by = f" for {_text(example.agent)}" if example.agent else ""
         yield f'<details id="{_text(example.id)}" open><summary>{_text(example.transition)}: '
         yield f"{_text(action)}{by} <code>{_text(example.id)}</code></summary>"
+        yield from _changes(example)
         yield '<div class="sides">'
         yield f"<div><h3>Then</h3>{side(example.then)}</div>"
         yield f"<div><h3>Now</h3>{side(example.now)}</div></div></details>"
+
+
+def _changes(example: Example) -> Iterator[str]:
+    yield "<table><tr><th></th><th>then</th><th>now</th></tr>"
+    for change in example.changes:
+        cells = "".join(f"<td>{_text(each)}</td>" for each in change.sides)
+        yield f"<tr><td>{_text(change.at)}</td>{cells}</tr>"
+    yield "</table>"
 
 
 def side(case: Case | None) -> str:

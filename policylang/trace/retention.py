@@ -20,7 +20,8 @@ import duckdb
 from policylang.trace.folding import leased, make_store, opened
 from policylang.trace.reading import TraceView
 from policylang.trace.segments import segment_paths, sync_folder
-from policylang.trace.views import create_fact_views, create_views, literal
+from policylang.trace.sql import literal
+from policylang.trace.views import create_views
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,5 +157,4 @@ def _copy(database: duckdb.DuckDBPyConnection, path: Path, segments: tuple[str, 
     )
     database.execute("DETACH former")
     create_views(database)
-    create_fact_views(database)
     database.execute("CHECKPOINT")

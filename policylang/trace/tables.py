@@ -15,6 +15,7 @@ from typing import Final
 import duckdb
 
 from policylang.trace.chain import FIRST, Record
+from policylang.trace.sql import member_named
 
 STORE_FORM: Final = 2
 """The version of the tables in the file."""
@@ -101,21 +102,21 @@ ROOT: Final = "sha256(string_agg(digest, '' ORDER BY sequence))"
 """What the ledger holds of a segment: one hash over the hashes of its records."""
 
 BASE_VIEWS: Final = {
-    "decisions": """
+    "decisions": f"""
         SELECT id, "at" AS decided_at, requested_at, action, agent, outcome, stage, bucket, program, evaluator,
             microseconds, rejection, error, rules, overridden, violated, facts,
-            json_extract(facts, '$."' || translate(action, '"\\', '') || '"[0].values') AS arguments
-        FROM {s}.records WHERE kind = 'decision'""",
+            json_extract(facts, {member_named("action")} || '/0/values') AS arguments
+        FROM {{s}}.records WHERE kind = 'decision'""",
     "firings": """
         SELECT decision, position, item.rule AS rule, coalesce(item.bindings, '{{}}') AS bindings
         FROM (SELECT id AS decision, unnest(firings) AS item, generate_subscripts(firings, 1) - 1 AS position
             FROM {s}.records WHERE kind = 'decision')""",
-    "fact_rows": """
+    "fact_rows": f"""
         SELECT decision, relation, row, coalesce(item->>'$.source', 'system') AS source, item->'$.values' AS cells
         FROM (SELECT decision, relation, unnest(items) AS item, generate_subscripts(items, 1) - 1 AS row FROM
-            (SELECT decision, relation, CAST(json_extract(rows, '$."' || relation || '"') AS JSON[]) AS items FROM
+            (SELECT decision, relation, CAST(json_extract(rows, {member_named("relation")}) AS JSON[]) AS items FROM
                 (SELECT id AS decision, facts AS rows, unnest(json_keys(facts)) AS relation
-                 FROM {s}.records WHERE kind = 'decision')))""",
+                 FROM {{s}}.records WHERE kind = 'decision')))""",
     "given": "SELECT id AS decision, facts FROM {s}.records WHERE kind = 'decision'",
     "reasons": """
         SELECT decision, position, item.kind AS kind, item.rule AS rule, item.message AS message,

@@ -1,15 +1,18 @@
 """The views that people query: `decisions`, `reasons`, `facts`, ... and one typed view for each fact.
 
 They are the same in the file and in a reader's memory: they read tables of the schema `base`. Their columns are
-documented in `docs/reference/traces.md`.
+documented in `docs/reference/audits.md`.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import duckdb
+
+from policylang.trace.fact_views import create_fact_views
+from policylang.trace.sql import member_named
+from policylang.trace.tables import create_base_views
 
 _MASKED: Final = "CASE WHEN c.secret THEN '(secret)' ELSE {value} END"
 
@@ -18,6 +21,19 @@ _EVENTS: Final = """
     FROM base.records WHERE kind NOT IN ('decision', 'program', 'reference', 'outcome', 'checkpoint')
     GROUP BY kind, id"""
 """Records that are no decisions. What came from the state may be there again after a kill, under its identity."""
+
+_KINDS: Final = ", ".join(
+    f"coalesce(CAST(body->>'$.kinds.{kind}' AS BIGINT), 0) AS {name}"
+    for kind, name in (
+        ("same", "same"),
+        ("reasons", "reasons"),
+        ("duties", "duties"),
+        ("tighter", "tighter"),
+        ("looser", "looser"),
+        ("error", "errors"),
+    )
+)
+"""How many decisions of a backtest a candidate answers in which way."""
 
 VIEWS: Final = {
     "decisions": """
@@ -34,7 +50,7 @@ VIEWS: Final = {
             CASE WHEN NOT c.secret AND c.type IN ('DateTime', 'Date')
                 THEN try_cast(value AS TIMESTAMP) END AS moment,
             f.source
-        FROM (SELECT decision, relation, row, source, field, cells->>('$."' || field || '"') AS value
+        FROM (SELECT decision, relation, row, source, field, cells->>({member_named("field")}) AS value
             FROM (SELECT *, unnest(json_keys(cells)) AS field FROM base.fact_rows)) AS f
         JOIN base.decisions AS d ON d.id = f.decision
         JOIN (SELECT DISTINCT program, relation, name, type, secret FROM base.columns) AS c
@@ -69,14 +85,41 @@ VIEWS: Final = {
             body->>'$.candidate.outcome' AS candidate_outcome, body->>'$.direction' AS direction, body
         FROM base.events WHERE kind = 'comparison'""",
     "metrics": """
-        SELECT id, recorded_at, body->>'$.decision' AS decision, body->>'$.name' AS name, body->>'$.value' AS value
+        SELECT id, recorded_at, body->>'$.decision' AS decision, body->>'$.name' AS name, body->>'$.value' AS value,
+            CASE body->>'$.value' WHEN 'true' THEN 1 WHEN 'false' THEN 0
+                ELSE try_cast(body->>'$.value' AS DECIMAL(38, 6)) END AS number
         FROM base.events WHERE kind = 'metric'""",
+    "versions": """
+        SELECT id, recorded_at, body->>'$.module' AS module, body->>'$.version' AS version, body->>'$.by' AS person,
+            body->>'$.digest' AS digest, body->>'$.meaning' AS meaning, body->>'$.content' AS content,
+            body->>'$.file' AS file, body->>'$.text' AS text, body->'$.params' AS params,
+            body->'$.reference' AS reference, body
+        FROM base.events WHERE kind = 'module'""",
+    "backtests": f"""
+        SELECT id, recorded_at, body->>'$.module' AS module, body->>'$.version' AS version, body->>'$.by' AS person,
+            try_cast(body->>'$.first' AS TIMESTAMP) AS first, try_cast(body->>'$.last' AS TIMESTAMP) AS last,
+            {_KINDS}, CAST(body->>'$.skipped' AS BIGINT) AS skipped, body
+        FROM base.events WHERE kind = 'backtest'""",
+    "gaps": """
+        SELECT id, recorded_at, CAST(body->>'$.count' AS BIGINT) AS lost,
+            json_extract_string(body, '$.lost[*]') AS decisions, body
+        FROM base.events WHERE kind = 'gap'""",
+    "erasures": """
+        SELECT id, recorded_at, json_array_length(body, '$.handles') AS keys,
+            json_extract_string(body, '$.subjects[*]') AS subjects, body->>'$.reason' AS reason, body
+        FROM base.events WHERE kind = 'erasure'""",
+    "retentions": """
+        SELECT id, recorded_at, try_cast(body->>'$.before' AS TIMESTAMP) AS before,
+            CAST(body->>'$.records' AS BIGINT) AS records, json_array_length(body, '$.chains') AS chains, body
+        FROM base.events WHERE kind = 'retention'""",
     "incidents": """
         SELECT id, recorded_at, CAST(body->>'$.found_at' AS TIMESTAMP) AS found_at, body->>'$.program' AS program,
             body->>'$.action' AS action, body->>'$.live.by' AS live_by, body->>'$.again.by' AS again_by,
             coalesce(body->>'$.live.failure.code', body->>'$.again.failure.code') AS failure, body
         FROM base.events WHERE kind = 'incident'""",
     "events": "SELECT id, recorded_at, kind, body FROM base.events",
+    "records": """
+        SELECT id, kind, "at" AS recorded_at, writer, sequence, previous, digest, text FROM base.records""",
     "rule_stats": """
         WITH known AS (SELECT DISTINCT program, rule FROM base.rules),
         fired AS (SELECT d.program, f.rule, count(DISTINCT f.decision) AS fired, max(d.decided_at) AS last
@@ -97,84 +140,14 @@ VIEWS: Final = {
 }
 """Every public view but those of single facts, with its query."""
 
-_DECIMAL: Final = re.compile(r"Decimal\(([0-9]+)\)")
-_SQL_TYPES: Final = {
-    "Bool": "BOOLEAN",
-    "Int": "HUGEINT",
-    "Date": "DATE",
-    "DateTime": "TIMESTAMP",
-    "Time": "TIME",
-}
 
+def create_views(database: duckdb.DuckDBPyConnection, source: str = "base") -> None:
+    """Make every view of this database: the public ones in the schemas `main` and `facts`, and those that they are made of.
 
-def create_views(database: duckdb.DuckDBPyConnection) -> None:
-    """Make the public views in the schema `main` of this database, over the tables in its schema `base`."""
+    They read the `records` in the schema `source`.
+    """
+    create_base_views(database, source)
     database.execute(f"CREATE OR REPLACE VIEW base.events AS {_EVENTS}")
     for name, query in VIEWS.items():
         database.execute(f"CREATE OR REPLACE VIEW main.{name} AS {query}")
-
-
-def create_fact_views(database: duckdb.DuckDBPyConnection) -> None:
-    """Make one view for each fact, `facts.customer`, with one typed column for each of its fields.
-
-    Where two modules declare facts of one name, both go by their qualified names.
-    """
-    database.execute("CREATE SCHEMA IF NOT EXISTS facts")
-    relations: dict[str, dict[str, str]] = {}
-    rows = database.execute(
-        "SELECT DISTINCT relation, name, type, secret FROM base.columns ORDER BY ALL"
-    ).fetchall()
-    for relation, name, type_, secret in rows:
-        fields = relations.setdefault(relation, {})
-        wanted = "SECRET" if secret else sql_type(type_)
-        # Declared differently by two versions: text can show both.
-        same = name not in fields or fields[name] == wanted
-        fields[name] = (
-            wanted if same else "VARCHAR" if "SECRET" not in (wanted, fields[name]) else "SECRET"
-        )
-    bare = [_bare(relation) for relation in relations]
-    for relation, fields in relations.items():
-        name = relation if bare.count(_bare(relation)) > 1 else _bare(relation)
-        columns = ", ".join(_column(field, type_) for field, type_ in fields.items())
-        database.execute(
-            f"""CREATE OR REPLACE VIEW facts.{quoted(name)} AS
-                SELECT decision, row, source{", " + columns if columns else ""}
-                FROM ({_rows_of(relation)})"""
-        )
-
-
-def _rows_of(relation: str) -> str:
-    """The rows of one relation, as `base.fact_rows` has them of all: only its own part of the facts is read."""
-    path = literal(f'$."{relation}"')
-    return f"""SELECT decision, row, coalesce(item->>'$.source', 'system') AS source, item->'$.values' AS cells
-        FROM (SELECT decision, unnest(items) AS item, generate_subscripts(items, 1) - 1 AS row FROM
-            (SELECT decision, CAST(json_extract(facts, {path}) AS JSON[]) AS items FROM base.given))"""
-
-
-def _bare(relation: str) -> str:
-    return relation.rpartition(".")[2]
-
-
-def _column(name: str, type_: str) -> str:
-    as_name = quoted(name if name not in ("decision", "row", "source") else f"{name}_")
-    if type_ == "SECRET":
-        return f"'(secret)' AS {as_name}"
-    path = literal(f'$."{name}"')
-    return f"try_cast(cells->>{path} AS {type_}) AS {as_name}"
-
-
-def sql_type(type_: str) -> str:
-    """The SQL type that holds every value of a type of the policy language, text where none does."""
-    if found := _DECIMAL.fullmatch(type_):
-        return f"DECIMAL(38, {found[1]})"
-    return _SQL_TYPES.get(type_, "VARCHAR")
-
-
-def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
+    create_fact_views(database)

@@ -13,8 +13,8 @@ named AS (SELECT DISTINCT id, name FROM sides),
 differing AS (
     SELECT id, string_agg(name || ': ' || coalesce(decided, '(none)') || ' decided, '
             || coalesce(called, '(none)') || ' called', '; ' ORDER BY name) AS arguments
-    FROM (SELECT id, name, decided_arguments->>('$."' || name || '"') AS decided,
-            ran.arguments->>('$."' || name || '"') AS called
+    FROM (SELECT id, name, decided_arguments->>('/' || replace(replace(name, '~', '~0'), '/', '~1')) AS decided,
+            ran.arguments->>('/' || replace(replace(name, '~', '~0'), '/', '~1')) AS called
           FROM named JOIN ran USING (id))
     WHERE decided IS DISTINCT FROM called
         AND NOT coalesce(try_cast(decided AS DECIMAL(38, 10)) = try_cast(called AS DECIMAL(38, 10)), false)
