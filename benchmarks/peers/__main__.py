@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import plot, refund, shapes
+from benchmarks.peers.repositories import repositories
 from benchmarks.peers.timing import Absent, Figure, Peer, differences, measured
 from policylang import loads
 from policylang.bundle.batch import answer_lines
@@ -59,6 +60,9 @@ def _tables(given: argparse.Namespace) -> Iterable[tuple[str, list[Figure]]]:
         found, absent, requests = shapes.relations(count)
         title = f"relationships, {count:,} entities"
         yield title, _table(found, absent, requests, given)
+    for count in (5, 50, 10_000):
+        found, absent, requests = repositories(count)
+        yield f"repositories, {count:,} entities", _table(found, absent, requests, given)
     for count in (10, 1_000):
         found, absent, requests = shapes.rules(count)
         yield f"{count:,} rules over one action", _table(found, absent, requests, given)
@@ -97,7 +101,8 @@ def _batches(count: int) -> list[Batch]:
     """The ways through a batch, which take turns. What starting the processes takes is in neither figure."""
     requests = [refund.grid()[i % len(refund.grid())] for i in range(count)]
     texts = [json.dumps(request).encode() for request in requests]
-    different = refund.different(2_000)
+    few, more = min(count, 300), min(count, 2_000)
+    different = refund.different(more)
     plan, asp = (loads(refund.POLICY, evaluator=name) for name in ("plan", "asp"))
     ways: dict[str, tuple[Way, int]] = {
         "plan, dict to decision": (lambda n: plan.decide_many(requests[:n]), count),
@@ -115,10 +120,10 @@ def _batches(count: int) -> list[Batch]:
             lambda n: answer_lines(plan, texts[:n], jobs=2),
             count,
         ),
-        "clingo, one by one": (lambda n: map(asp.decide, requests[:n]), 300),
-        "clingo, in batches": (lambda n: asp.decide_many(requests[:n]), 2_000),
-        "clingo, one by one, no two alike": (lambda n: map(asp.decide, different[:n]), 300),
-        "clingo, in batches, no two alike": (lambda n: asp.decide_many(different[:n]), 2_000),
+        "clingo, one by one": (lambda n: map(asp.decide, requests[:n]), few),
+        "clingo, in batches": (lambda n: asp.decide_many(requests[:n]), more),
+        "clingo, one by one, no two alike": (lambda n: map(asp.decide, different[:n]), few),
+        "clingo, in batches, no two alike": (lambda n: asp.decide_many(different[:n]), more),
     }
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.peers.timing import Absent, Peer
@@ -388,6 +390,68 @@ def _casbin(name: str) -> Peer:
     return Peer(name, answer, flat, "validation, firings, messages")
 
 
+FATHOM_FACTS = """
+templates:
+  - name: refund
+    slots:
+      - {name: amount, type: integer, required: true}
+      - {name: tier, type: symbol, required: true}
+      - {name: flagged, type: symbol, required: true}
+      - {name: scoped, type: symbol, required: true}
+"""
+FATHOM_MODULES = """
+modules: [{name: refunds, description: refunds}]
+focus_order: [refunds]
+"""
+
+
+def _fathom_rules() -> str:
+    """Of the rules that fire the one of least salience decides."""
+    rules = [
+        ("small-free", 100, "allow", {"scoped": "yes", "tier": "free", "amount <": "5001"}),
+        ("small-pro", 99, "allow", {"scoped": "yes", "tier": "pro", "amount <": "20001"}),
+        ("small-ent", 98, "allow", {"scoped": "yes", "tier": "enterprise", "amount <": "20001"}),
+        ("large", 90, "escalate", {"scoped": "yes", "amount >": "20000"}),
+        ("fraud", 50, "deny", {"flagged": "yes"}),
+        ("too-much", 49, "deny", {"amount >": "1000000"}),
+    ]
+    words = {"": "equals", "<": "less_than", ">": "greater_than"}
+    made = []
+    for name, salience, action, conditions in rules:
+        tested = [
+            {"slot": slot, "expression": f"{words[sign]}({value})"}
+            for (slot, _, sign), value in ((k.partition(" "), v) for k, v in conditions.items())
+        ]
+        when = [{"template": "refund", "conditions": tested}]
+        then = {"action": action, "reason": name}
+        made.append({"name": name, "salience": salience, "when": when, "then": then})
+    # JSON is YAML.
+    return json.dumps({"module": "refunds", "ruleset": "refunds", "version": "1.0", "rules": made})
+
+
+def _fathom(name: str) -> Peer:
+    from fathom import Engine
+
+    with tempfile.TemporaryDirectory() as folder:
+        texts = {"templates": FATHOM_FACTS, "modules": FATHOM_MODULES, "rules": _fathom_rules()}
+        for part, text in texts.items():
+            Path(folder, part).mkdir()
+            Path(folder, part, f"{part}.yaml").write_text(text, encoding="utf-8")
+        engine = Engine.from_rules(folder)
+    words = {"allow": "allow", "deny": "deny", "escalate": "needs_approval"}
+
+    def form(request: Mapping[str, Any]) -> dict[str, Any]:
+        given = flat(request)
+        scoped = "refunds:write" in given.pop("scopes")
+        flagged = "yes" if given["flagged"] else "no"
+        return {**given, "flagged": flagged, "scoped": "yes" if scoped else "no"}
+
+    def answer(request: Any) -> str:
+        return words[engine.evaluate_once([("refund", request)]).decision]
+
+    return Peer(name, answer, form, "bindings of firings")
+
+
 MAKERS: Mapping[str, Callable[[str], Peer]] = {
     "plain Python": _plain,
     "policylang (plan)": _policylang("plan"),
@@ -401,4 +465,5 @@ MAKERS: Mapping[str, Callable[[str], Peer]] = {
     "regopy": _regopy,
     "pycasbin": _casbin,
     "zen-engine": _zen,
+    "fathom-rules": _fathom,
 }

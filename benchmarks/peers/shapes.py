@@ -35,9 +35,13 @@ def relations(count: int) -> Shape:
     member += [(f"g{i}", f"g{i // 4}") for i in range(1, size)]
     inside = [(f"d{i}", f"f{i % size}") for i in range(size)]
     inside += [(f"f{i}", f"f{i // 4}") for i in range(1, size)]
-    viewer = [(f"g{i}", f"f{i}") for i in range(0, size, 2)]
-    up, over = _upwards(member), _upwards(inside)
-    asked = [(f"u{i * 7 % (2 * size)}", f"d{i * 13 % size}") for i in range(60)]
+    # Everybody is in the first group and everything in the first folder: a share of these would decide all.
+    shared = [(f"g{i}", f"f{i}") for i in range(1, size, 2)]
+    viewer = shared or [("g0", "f0")]
+    up, over = upwards(member), upwards(inside)
+    # Members who ask for what lies near them and far from them, and strangers.
+    users = [i * 7 % (2 * size) if i % 5 else 2 * size + i for i in range(60)]
+    asked = [(f"u{u}", f"d{(u if i % 2 else i * 13) % size}") for i, u in enumerate(users)]
     requests = [
         {
             "action": "read",
@@ -50,11 +54,9 @@ def relations(count: int) -> Shape:
 
     def plain(request: Any) -> str:
         groups, folders = up(request["agent"]["id"]), over(request["args"]["document"])
-        return (
-            "allow"
-            if any(g[1:] == f[1:] and int(g[1:]) % 2 == 0 for g in groups for f in folders)
-            else "deny"
-        )
+        return "allow" if any(f in folders for g in groups for f in sees.get(g, ())) else "deny"
+
+    sees = edges(viewer)
 
     def policylang(name: str) -> Peer:
         reference = {
@@ -68,11 +70,15 @@ def relations(count: int) -> Shape:
     def cedar(name: str) -> Peer:
         return _cedar_relations(name, member, inside, viewer)
 
-    found, absent = _made({"policylang (plan)": policylang, "cedarpy": cedar})
+    def rego(name: str) -> Peer:
+        return _regorus_relations(name, member, inside, viewer)
+
+    found, absent = made({"policylang (plan)": policylang, "cedarpy": cedar, "regorus": rego})
     return [Peer("plain Python", plain, same, "validation, firings"), *found], absent, requests
 
 
-def _upwards(pairs: Sequence[tuple[str, str]]) -> Callable[[str], set[str]]:
+def upwards(pairs: Sequence[tuple[str, str]]) -> Callable[[str], set[str]]:
+    """What gives all that is above something."""
     parents: dict[str, list[str]] = {}
     for below, above in pairs:
         parents.setdefault(below, []).append(above)
@@ -134,6 +140,47 @@ def _cedar_relations(
     return Peer(name, answer, form, "validation, bindings of firings, messages")
 
 
+REGO_RELATIONS = """
+package files
+import rego.v1
+groups := graph.reachable(data.member, {input.user})
+folders := graph.reachable(data.inside, {input.document})
+default allow := false
+allow if { some group in groups; some folder in data.viewer[group]; folder in folders }
+"""
+
+
+def _regorus_relations(
+    name: str,
+    member: Sequence[tuple[str, str]],
+    inside: Sequence[tuple[str, str]],
+    viewer: Sequence[tuple[str, str]],
+) -> Peer:
+    import regorus
+
+    engine = regorus.Engine()
+    engine.add_policy("files.rego", REGO_RELATIONS)
+    engine.add_data({"member": edges(member), "inside": edges(inside), "viewer": edges(viewer)})
+
+    def answer(request: Any) -> str:
+        engine.set_input(request)
+        return "allow" if engine.eval_rule("data.files.allow") else "deny"
+
+    def form(request: Mapping[str, Any]) -> Any:
+        return {"user": request["agent"]["id"], "document": request["args"]["document"]}
+
+    return Peer(name, answer, form, "validation, firings, messages")
+
+
+def edges(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """What each has above it; what is nobody's below has nothing."""
+    found: dict[str, list[str]] = {}
+    for below, above in pairs:
+        found.setdefault(below, []).append(above)
+        found.setdefault(above, [])
+    return found
+
+
 def rules(count: int) -> Shape:
     """`count` rules over one action, told apart by a role, each with a limit of its own."""
     requests = [
@@ -168,7 +215,7 @@ def rules(count: int) -> Shape:
         "regorus": lambda name: _regorus_rules(name, count),
         "rule-engine": lambda name: _rule_engine_rules(name, count),
     }
-    found, absent = _made(makers)
+    found, absent = made(makers)
     return [Peer("plain Python", plain, same, "validation, firings"), *found], absent, requests
 
 
@@ -226,7 +273,8 @@ def _rule_engine_rules(name: str, count: int) -> Peer:
     return Peer(name, answer, _small, "validation, messages")
 
 
-def _made(makers: Mapping[str, Callable[[str], Peer]]) -> tuple[list[Peer], list[Absent]]:
+def made(makers: Mapping[str, Callable[[str], Peer]]) -> tuple[list[Peer], list[Absent]]:
+    """The peers that are installed, and those that are not."""
     found: list[Peer] = []
     absent: list[Absent] = []
     for name, make in makers.items():
