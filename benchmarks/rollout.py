@@ -12,10 +12,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from policylang import loads
+from policylang.rollout.deciding import Decided
 from policylang.rollout.deployment import Deployment
 from policylang.rollout.publishing import publish
 from policylang.rollout.rollouts import Rollouts
@@ -23,8 +25,7 @@ from policylang.rollout.stages import Settings, Stage
 from policylang.trace.store import TraceStore
 
 MODULES = 50
-ROUNDS = 30
-IN_A_ROUND = 50
+TURNS = 4
 
 MODULE = """module m{i} version "{version}"
 enum Tier {{ free, pro, enterprise }}
@@ -87,9 +88,8 @@ def deployed(folder: Path, durability: str, stage: Stage | None, share: int) -> 
         deployment.close()
 
 
-def decide_once(store: TraceStore, deployment: Deployment, given: dict[str, Any]) -> None:
-    """Decide, record and settle, as a gate does."""
-    found = deployment.decide(given)
+def record(store: TraceStore, deployment: Deployment, found: Decided) -> None:
+    """Record and settle, as a gate does."""
     rollouts = [sliced.to_json() for sliced in found.rollouts]
     id_ = store.record(found.case, stage=found.stage, bucket=found.bucket, rollouts=rollouts)
     deployment.settle(found, id_)
@@ -103,57 +103,104 @@ CASES = (
 )
 
 
+class Situation(NamedTuple):
+    """How decisions follow each other: whether each is recorded durably, and how long the caller does nothing between."""
+
+    name: str
+    is_recorded: bool
+    pause: float
+    turn: int
+    """Decisions in a turn: long enough that what waits for a shadow is more than its queue holds."""
+
+
+SITUATIONS = (
+    Situation("recorded durably, back to back", True, 0.0, 1_500),
+    Situation("recorded durably, 5 ms apart", True, 0.005, 300),
+    Situation("`decide` alone, back to back", False, 0.0, 10_000),
+)
+
+
+@dataclass
+class Spent:
+    """What the decisions of one case took: each for its caller, by the clock and of its thread's processor time, and
+    what the whole process had to do for them, the work of shadows included."""
+
+    times: list[float] = field(default_factory=list)
+    own: float = 0.0
+    process: float = 0.0
+
+
 def decide() -> None:
-    """Durable and recorded decisions, then `decide` alone; the cases in turn, so that the machine's load is shared.
+    """The cases in turn, so that the load of the machine is shared; the first turn of each is not counted.
 
-    Back to back there is no time in which a shadow could be evaluated but that of the next decision: with
-    pauses between them there is.
+    A turn goes on until long after the queue of a shadow would be full: what shadows cost while decisions go on is in the
+    times. What is left at its end is compared before the next case, which is in the processor time of the process.
     """
-    for pause in (0.0, 0.005):
-        print(f"recorded durably, {f'{pause * 1e3:.0f} ms apart' if pause else 'back to back'}")
-        _measured(pause, recorded=True)
-    print("`decide` alone, back to back")
-    _measured(0.0, recorded=False)
+    for situation in SITUATIONS:
+        print(situation.name)
+        _measured(situation)
 
 
-def _measured(pause: float, *, recorded: bool) -> None:
-    times: dict[str, list[float]] = {name: [] for name, _, _ in CASES}
-    own: dict[str, list[float]] = {name: [] for name, _, _ in CASES}
+def _measured(situation: Situation) -> None:
+    spent = {name: Spent() for name, _, _ in CASES}
     with ExitStack() as stack:
         ready = []
         for name, stage, share in CASES:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             opened = stack.enter_context(deployed(folder, "durable", stage, share))
             ready.append((name, *opened))
-            decide_once(*opened, request(0, "c0"))
-            opened[1].rest()
-        for turn in range(ROUNDS):
+        for turn in range(TURNS + 1):
             for name, store, deployment in ready:
-                for number in range(IN_A_ROUND):
-                    given = request(0, f"c{turn}-{number}")
-                    if pause:
-                        time.sleep(pause)
-                    start, used = time.perf_counter(), time.thread_time()
-                    if recorded:
-                        decide_once(store, deployment, given)
-                    else:
-                        deployment.decide(given)
-                    own[name].append(time.thread_time() - used)
-                    times[name].append(time.perf_counter() - start)
-                deployment.rest()
-    first = CASES[0][0]
-    base = statistics.median(times[first][IN_A_ROUND:])
-    base_own = statistics.median(own[first][IN_A_ROUND:])
-    for name, found in times.items():
-        ordered = sorted(found[IN_A_ROUND:])
-        median, slow = statistics.median(ordered), ordered[int(len(ordered) * 0.99)]
-        used = statistics.median(own[name][IN_A_ROUND:])
-        added = f"{(median / base - 1) * 100:+6.1f}%" if name != first else " " * 7
-        added_own = f"{(used / base_own - 1) * 100:+6.1f}%" if name != first else ""
-        print(
-            f"  {name:32} median {median * 1e6:6.0f} us {added}  p99 {slow * 1e6:6.0f} us"
-            f"  of the caller's processor {used * 1e6:5.0f} us {added_own}"
-        )
+                found = spent[name] if turn else Spent()
+                _turn(situation, store, deployment, turn, found)
+        counted = {name: _counted(store) for name, store, _ in ready}
+    base = spent[CASES[0][0]]
+    for name, found in spent.items():
+        print(_line(name, found, base, counted[name]))
+
+
+def _turn(
+    situation: Situation, store: TraceStore, deployment: Deployment, turn: int, spent: Spent
+) -> None:
+    before = time.process_time()
+    for number in range(situation.turn):
+        given = request(0, f"c{turn}-{number % 97}")
+        if situation.pause:
+            time.sleep(situation.pause)
+        start, used = time.perf_counter(), time.thread_time()
+        found = deployment.decide(given)
+        if situation.is_recorded:
+            record(store, deployment, found)
+        else:
+            deployment.settle(found, f"decision {turn}-{number}")
+        spent.own += time.thread_time() - used
+        spent.times.append(time.perf_counter() - start)
+    deployment.rest()
+    spent.process += time.process_time() - before
+
+
+def _counted(store: TraceStore) -> dict[str, int]:
+    found = Rollouts(store).status("m0").counted.values()
+    return {what: sum(one.get(what, 0) for one in found) for what in ("compared", "dropped")}
+
+
+def _line(name: str, spent: Spent, base: Spent, counted: dict[str, int]) -> str:
+    ordered = sorted(spent.times)
+    cells = [
+        (statistics.median(ordered), statistics.median(base.times)),
+        (statistics.fmean(ordered), statistics.fmean(base.times)),
+        (spent.own / len(ordered), base.own / len(base.times)),
+        (spent.process / len(ordered), base.process / len(base.times)),
+    ]
+    shown = "".join(_cell(value, least, is_base=spent is base) for value, least in cells)
+    slow = ordered[int(len(ordered) * 0.99)]
+    told = f"{counted['compared']:7,} {counted['dropped']:7,}" if counted["compared"] else ""
+    return f"  {name:31}{shown}{slow * 1e6:8,.0f}  {told}".rstrip()
+
+
+def _cell(value: float, least: float, *, is_base: bool) -> str:
+    added = " " * 8 if is_base else f"{(value / least - 1) * 100:+7.1f}%"
+    return f"{value * 1e6:7,.0f}{added}"
 
 
 def load() -> None:

@@ -28,6 +28,7 @@ from policylang.evaluate.firings import (
     Settled,
     Settling,
 )
+from policylang.evaluate.plan import PlanEvaluator
 from policylang.facts.border import Border
 from policylang.facts.compile import compile_border
 from policylang.facts.factset import FactSet
@@ -305,8 +306,13 @@ def remade(
     evaluator: EvaluatorName,
     limits: Limits,
     clock: Clock,
+    like: Bundle | None = None,
 ) -> Bundle:
-    """The bundle of a program with reference data that another process has read already."""
+    """The bundle of a program with reference data that another process has read already.
+
+    What it has in common with the program of the bundle that it is `like` is not looked at anew.
+    """
+    taken = like.program.rules if like is not None and _has_plan(like) else ()
     return Bundle(
         Parts(
             program=program,
@@ -316,7 +322,7 @@ def remade(
             given={},
             reference=reference,
             border=_border(program, reference, clock),
-            evaluator=choose(program, reference.rows, evaluator),
+            evaluator=choose(program, reference.rows, evaluator, taken),
             evaluator_name=evaluator,
             limits=limits,
             clock=clock,
@@ -333,6 +339,28 @@ def _held(
     return held
 
 
+def _has_plan(bundle: Bundle) -> bool:
+    return isinstance(bundle.evaluator, PlanEvaluator)
+
+
 def _border(program: Program, held: ReferenceData, clock: Clock) -> Border:
-    reads = {action: slice_for(program, action).relations for action in program.actions}
-    return compile_border(program.schema, held, reads=reads, clock=clock)
+    return compile_border(program.schema, held, reads=_Reads(program), clock=clock)
+
+
+class _Reads(Mapping[str, frozenset[str]]):
+    """The relations that a decision about each action reads, told when they are asked for."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._actions = dict.fromkeys(program.actions)
+
+    def __getitem__(self, action: str) -> frozenset[str]:
+        if action not in self._actions:
+            raise KeyError(action)
+        return slice_for(self._program, action).relations
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._actions)
+
+    def __len__(self) -> int:
+        return len(self._actions)

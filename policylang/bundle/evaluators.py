@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
 from policylang.bundle import codes
@@ -10,21 +10,24 @@ from policylang.errors import PolicyInvalid
 from policylang.evaluate.firings import Evaluator
 from policylang.evaluate.plan import PlanEvaluator, refusal
 from policylang.facts.factset import Row
-from policylang.semantics.program import Program
+from policylang.semantics.program import Program, Rule
 
 EvaluatorName: TypeAlias = Literal["auto", "plan", "asp"]
 """`asp` is clingo, `plan` the compiled plan, `auto` the plan wherever it can take the program."""
 
 
 def choose(
-    program: Program, reference: Mapping[str, tuple[Row, ...]], name: EvaluatorName
+    program: Program,
+    reference: Mapping[str, tuple[Row, ...]],
+    name: EvaluatorName,
+    taken: Iterable[Rule] = (),
 ) -> Evaluator:
-    """The evaluator of that name for a program and its reference rows.
+    """The evaluator of that name for a program and its reference rows. `taken` are rules that a plan is known to take.
 
     Raises `PolicyInvalid` where `plan` is asked for and the program cannot be compiled to one.
     """
     if name != "asp":
-        against = refusal(program)
+        against = refusal(program, taken)
         if against is None:
             return PlanEvaluator(program, reference)
         if name == "plan":

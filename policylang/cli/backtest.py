@@ -13,13 +13,14 @@ from policylang.cli.loading import Deployment, deployment_options
 from policylang.cli.operators import changed, who_option, whoever
 from policylang.cli.output import json_option, write_json
 from policylang.cli.replay_progress import replaying
+from policylang.cli.running import examples_option, html_option, journal_of, run_options
 from policylang.cli.traces import chosen, filter_options, store_option
 
 if TYPE_CHECKING:
     from policylang.bundle.bundle import Bundle
     from policylang.rollout.report import Why
-    from policylang.trace.journal import Journal
     from policylang.trace.reading import Filter
+    from policylang.trace.store import TraceStore
 
 
 @click.command("backtest")
@@ -27,29 +28,9 @@ if TYPE_CHECKING:
 @store_option
 @filter_options
 @deployment_options
-@click.option(
-    "--jobs", "-j", type=click.IntRange(1), default=1, help="So many processes decide (default 1)."
-)
-@click.option(
-    "--resume",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Keep in FILE how far it came, and go on from there.",
-)
-@click.option(
-    "--html",
-    "html_path",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write the report as a page of HTML, too.",
-)
-@click.option(
-    "--examples",
-    type=click.IntRange(0),
-    default=5,
-    show_default=True,
-    help="So many decisions of each kind of difference.",
-)
+@run_options
+@html_option("Write the report as a page of HTML, too.")
+@examples_option
 @who_option
 @json_option
 def command(
@@ -68,12 +49,14 @@ def command(
 ) -> None:
     """Let a draft decide recorded requests, and report what changes, as the report of a shadow does.
 
-    POLICY is a file or folder. That the backtest was made is noted in the store: a module that says
+    POLICY is a file or folder, or a published MODULE@VERSION, which is tested with the active versions of all other
+    modules. That the backtest was made is noted in the store: a module that says
     `promote when draft: ...` is started only with one that meets it. A backtest with filters other than times
     is not noted.
 
     \b
     policylang backtest policies/ --since 30d --store traces.duckdb
+    policylang backtest refunds@1.5.0 --since 30d --store traces.duckdb
     policylang backtest refunds.policy --since 30d --jobs 4 --html report.html --store traces.duckdb
     """
     from policylang.cli.rollout_text import report_text
@@ -84,10 +67,13 @@ def command(
 
     filter_ = chosen(given)
     with changed(store_path) as store, ExitStack() as stack:
-        deployment = Deployment((policy,), params, reference, evaluator)
-        bundle = stack.enter_context(deployment.load())
+        bundle = stack.enter_context(_bundle(store, policy, params, reference, evaluator))
         view = stack.enter_context(store.view())
-        journal = _journal(stack, resume, bundle, given, filter_)
+        digests = {
+            "backtest": bundle.program.digest,
+            "reference": dict(bundle.reference.digests),
+        }
+        journal = journal_of(stack, resume, {**digests, **given}, filter_)
         run = ReplayRun(view, filter_, bundle, evaluator=evaluator, jobs=jobs, journal=journal)
         told = stack.enter_context(replaying(lambda: run.left))
         found = backtest(run, told, examples)
@@ -103,29 +89,38 @@ def command(
         click.echo(report_text(report))
 
 
+def _is_published(policy: str) -> bool:
+    return "@" in policy and not Path(policy).exists()
+
+
+def _bundle(
+    store: TraceStore,
+    policy: str,
+    params: tuple[str, ...],
+    reference: tuple[str, ...],
+    evaluator: Literal["auto", "plan", "asp"],
+) -> Bundle:
+    from policylang.rollout.reporting import bundle_with
+
+    if not _is_published(policy):
+        return Deployment((policy,), params, reference, evaluator).load()
+    if params or reference:
+        raise click.UsageError(
+            "--param and --reference go with a path: what is published has its own"
+        )
+    return bundle_with(store, policy)
+
+
 def _is_whole(filter_: Filter) -> bool:
     """Whether all decisions of a time are tested, and not those that somebody picked."""
     return not filter_.about_decisions and filter_.limit is None
 
 
-def _journal(
-    stack: ExitStack, path: Path | None, bundle: Bundle, given: dict[str, Any], filter_: Filter
-) -> Journal | None:
-    if path is None:
-        return None
-    from policylang.trace.journal import Journal
-
-    asked = {
-        "backtest": bundle.program.digest,
-        "reference": dict(bundle.reference.digests),
-        **given,
-    }
-    return stack.enter_context(Journal.open(path, asked, filter_))
-
-
 def _name(bundle: Bundle, policy: str) -> str:
     from policylang.rollout.publishing import modules_in
 
+    if _is_published(policy):
+        return policy
     names = [f"{v.module}@{v.version}" if v.version else v.module for v in modules_in(bundle)]
     return ", ".join(names) or policy
 

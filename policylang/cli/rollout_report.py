@@ -11,6 +11,7 @@ import click
 
 from policylang.cli.operators import changed
 from policylang.cli.output import ExitCode, json_option, write_json
+from policylang.cli.running import examples_option, html_option
 from policylang.cli.traces import store_option
 
 if TYPE_CHECKING:
@@ -27,20 +28,8 @@ if TYPE_CHECKING:
     type=click.Choice(["shadow", "canary"]),
     help="Its time in this stage (default: where it is, or was last).",
 )
-@click.option(
-    "--html",
-    "html_path",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write the report as a page of HTML, too.",
-)
-@click.option(
-    "--examples",
-    type=click.IntRange(0),
-    default=5,
-    show_default=True,
-    help="So many decisions of each kind of difference.",
-)
+@html_option("Write the report as a page of HTML, too.")
+@examples_option
 @store_option
 @json_option
 def report(

@@ -25,6 +25,8 @@ def _lines(report: Report) -> Iterator[str]:
     figures = report.figures
     time = f", {report.since[:19]}Z to {report.until[:19]}Z" if report.since else ""
     yield f"{report.name} in {report.stage}{time}"
+    if report.problem:
+        yield f"it is no program with the active modules, and its criteria are not asked: {report.problem}"
     yield from _agreement(report)
     yield from _section("outcomes that change", figures.transitions)
     for title, found in (

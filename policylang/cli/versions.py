@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 @click.option("--text", "show_text", is_flag=True, help="Show the text of MODULE@VERSION.")
 @json_option
 def command(module: str | None, store_path: str, show_text: bool, as_json: bool) -> None:
-    """List the published versions of modules, or of one MODULE, with the stage of each.
+    """List the published versions of modules, or of one MODULE, with the stage of each; or show one version.
 
     \b
     policylang versions --store traces.duckdb
+    policylang versions refunds@1.4.0 --store traces.duckdb
     policylang versions refunds@1.4.0 --text --store traces.duckdb
     """
     from policylang.rollout.rollouts import Rollouts
@@ -34,10 +35,7 @@ def command(module: str | None, store_path: str, show_text: bool, as_json: bool)
         if module is not None and "@" in module:
             with store.state.read() as reading:
                 found = the_version(reading, module)
-            if show_text:
-                click.echo(found.text, nl=not found.text.endswith("\n"))
-            else:
-                write_json(found.to_json())
+            _show(found, Rollouts(store).status(found.module), as_text=show_text, as_json=as_json)
             return
         if show_text:
             raise click.UsageError("--text is for one version: give MODULE@VERSION")
@@ -48,6 +46,32 @@ def command(module: str | None, store_path: str, show_text: bool, as_json: bool)
         return
     for version in found_all:
         click.echo(_line(version, status))
+
+
+def _show(version: Version, status: Status, *, as_text: bool, as_json: bool) -> None:
+    """One version: its text alone, as JSON with the text in it, or what there is to know of it."""
+    if as_text and not as_json:
+        click.echo(version.text, nl=not version.text.endswith("\n"))
+        return
+    standing = status.modules[version.module].standing(version.version)
+    if as_json:
+        write_json({**version.to_json(), "stage": standing.stage.value})
+        return
+    since = f" since {standing.since[:19]}Z" if standing.since else ""
+    click.echo(f"{version.name}  {standing.stage.value}{since}")
+    click.echo(
+        f"  published  {version.published_at[:19]}Z by {version.published_by}, {version.file}"
+    )
+    for name, digest in (
+        ("content", version.content),
+        ("digest", version.digest),
+        ("meaning", version.meaning),
+    ):
+        click.echo(f"  {name:9}  {digest}")
+    for name, value in version.params.items():
+        click.echo(f"  param      {name} = {value}")
+    for name, digest in version.reference.items():
+        click.echo(f"  reference  {name}  {digest}")
 
 
 def _line(version: Version, status: Status) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Final, TypeAlias
 
 from policylang.decide.authorize import Fired, Says, Verdict, authorize
@@ -24,7 +24,7 @@ from policylang.decide.decision import (
 )
 from policylang.decide.heads import Approvals, assignments, misfit, obligations, requirement
 from policylang.decide.messages import default_sentence, nothing_allows
-from policylang.decide.secrets import secrets_of
+from policylang.decide.secrets import Secrets, secrets_of
 from policylang.decide.sentences import Sentence, sentence_of
 from policylang.decide.templates import Apart, Common, Spoken, Template, later_of
 from policylang.decide.wording import bare
@@ -91,13 +91,17 @@ class Authorizer:
     def __init__(self, program: Program, reference: Reference | None = None) -> None:
         self.program = program
         self.reference = reference
-        self.secrets = secrets_of(program)
         self._rules = {rule.name: rule for rule in program.rules}
         self._assigns = any(isinstance(rule.head, Assign) for rule in program.rules)
         self._sentences: dict[str, Sentence | str] = {}
         self._courses: dict[_Key, _Course] = {}
         self._patterns: dict[Pattern, _Course] = {}
         self._templates: dict[Pattern, Template] = {}
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The secrets of the program, found when a sentence first has to be made that could hold one."""
+        return secrets_of(self.program)
 
     def decide(self, facts: FactSet, evaluation: Evaluation) -> Decision:
         """The decision about one request. See `decide`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
 
 from policylang.facts.border import Border, Prepared, utc_now
 from policylang.facts.express import Express
@@ -40,18 +41,22 @@ def compile_border(
 class _Compiler:
     """What the plans of all actions share. Thread-safe: two threads may make one plan twice."""
 
-    __slots__ = ("_action_names", "_fact_names", "_held", "_readers", "_reads", "_ready", "_schema")
-
     def __init__(
         self, schema: Schema, held: frozenset[str], reads: Mapping[str, Collection[str]] | None
     ) -> None:
         self._schema = schema
         self._held = held
         self._reads = reads
-        self._action_names = _names(schema, RelationKind.ACTION)
-        self._fact_names = _names(schema, RelationKind.FACT)
         self._readers: dict[str, RelationReader] = {}
         self._ready: dict[str, Prepared] = {}
+
+    @cached_property
+    def _action_names(self) -> dict[str, tuple[str, ...]]:
+        return _names(self._schema, RelationKind.ACTION)
+
+    @cached_property
+    def _fact_names(self) -> dict[str, tuple[str, ...]]:
+        return _names(self._schema, RelationKind.FACT)
 
     def prepared(self, asked: str) -> Prepared | None:
         """The plan of an action by a name of it; None where no module, or more than one, declares it."""

@@ -38,6 +38,8 @@ class Did(enum.Enum):
     """Its criteria hold, and somebody holds it."""
     REFUSED = "refused"
     """Its criteria hold, and another guard refuses the step."""
+    BROKEN = "is no program"
+    """With what is active by now; nobody knows its criteria, and nothing is done with it."""
     TAKEN = "taken by another"
     """Somebody else took a step meanwhile."""
     WOULD_ROLL_BACK = "would be rolled back"
@@ -46,7 +48,7 @@ class Did(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """What was done with one version, by which verdicts; `refused` is what a guard said."""
+    """What was done with one version, by which verdicts; `refused` is what a guard said, or what is wrong with it."""
 
     name: str
     stage: str
@@ -75,7 +77,8 @@ def advance(
 ) -> tuple[Advance, ...]:
     """Do what the criteria of all modules, or of one, say about versions in shadow and canary that have some.
 
-    Criteria for rolling back come first. What is not there to be judged (nothing seen, too few units) waits.
+    Criteria for rolling back come first. What is not there to be judged (nothing seen, too few units) waits. A version
+    that is no program any more with what is active is told, whether it has criteria or not, and left where it is.
     Raises `PolicyInvalid` where nobody published the module.
     """
     composer = Composer(store.state)
@@ -91,7 +94,9 @@ def advance(
     for standing in sorted(waiting, key=lambda s: (s.module, s.version)):
         counted = status.counted.get(standing.rollout, {})
         judged = _judged(store, composer, standing, counted, clock())
-        if judged is not None and (judged.promote or judged.rollback):
+        if isinstance(judged, str):
+            found.append(Advance(standing.name, standing.stage.value, Did.BROKEN, (), judged))
+        elif judged is not None and (judged.promote or judged.rollback):
             found.append(_advanced(rollouts, standing, judged, dry_run=dry_run))
     return tuple(found)
 
@@ -102,13 +107,15 @@ def _judged(
     standing: Standing,
     counted: Mapping[str, int],
     now: dt.datetime,
-) -> Judgement | None:
+) -> Judgement | str | None:
+    """What is to be said of a version; what is wrong with its program, in words, where it is none."""
     with store.state.read() as reading:
         version = find_version(reading, standing.module, standing.version)
     period = period_of(store, standing.module, standing.version, standing.stage)
     if version is None or period is None:
         return None
-    return judge(store, program_with(store, version, composer), period, counted, now)
+    program = program_with(store, version, composer)
+    return program if isinstance(program, str) else judge(store, program, period, counted, now)
 
 
 def _advanced(

@@ -1,12 +1,17 @@
 """Composing: one version of each module into a bundle that decides.
 
-Nothing but the state of the store is read. Texts are parsed once, however many programs they are part of.
+Nothing but the state of the store is read. Texts are parsed once, however many programs they are part of, and what a program has
+in common with one that was made before is not checked again.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from policylang.bundle.bundle import Bundle, Request, remade
@@ -27,12 +32,38 @@ from policylang.rollout import codes
 from policylang.rollout.versions import Version, rows_of
 from policylang.semantics.checker import check
 from policylang.semantics.program import Program
+from policylang.semantics.rechecking import recheck
 from policylang.syntax import parse
 from policylang.syntax.parser import ParseResult
+from policylang.syntax.tree import Module
 from policylang.trace.programs import reference_again
 from policylang.trace.state import State
 
 _MOST_PARSED: Final = 1_000
+_MOST_PROGRAMS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Made:
+    """A program, and the versions it is of."""
+
+    versions: Mapping[str, Version]
+    program: Program
+
+    def others(self, chosen: Sequence[Version]) -> frozenset[str]:
+        """The modules among those chosen that are others here, or not here at all."""
+        return frozenset(v.module for v in chosen if not _is_same(self.versions.get(v.module), v))
+
+
+def _is_same(known: Version | None, version: Version) -> bool:
+    """Whether two versions of a module are the same in what is checked."""
+    if known is None or known is version:
+        return known is version
+    return (known.file, known.digest, known.params) == (
+        version.file,
+        version.digest,
+        version.params,
+    )
 
 
 class Composed:
@@ -74,6 +105,9 @@ class Composer:
         self._clock = clock
         self._parsed: dict[str, ParseResult] = {}
         self._held: dict[tuple[str, str], ReferenceRelation] = {}
+        self._programs: deque[_Made] = deque(maxlen=_MOST_PROGRAMS)
+        """The programs that were made, or were a beginning, lately; the last one first."""
+        self._last: Callable[[], Bundle | None] = lambda: None
         self._lock = threading.Lock()
 
     @property
@@ -90,12 +124,14 @@ class Composer:
         chosen = sorted(versions, key=lambda version: version.module)
         program = self.program(chosen)
         reference = ReferenceData(dict(self._reference(chosen, program.schema)))
-        bundle = remade(program, reference, self._evaluator, self._limits, self._clock)
+        like = self._last()
+        bundle = remade(program, reference, self._evaluator, self._limits, self._clock, like)
+        self._last = weakref.ref(bundle)
         return Composed(bundle, self._limits)
 
     def program(self, versions: Iterable[Version]) -> Program:
         """The program of these versions. Raises `PolicyInvalid` with everything that is wrong with them."""
-        chosen = tuple(versions)
+        chosen = tuple(sorted(versions, key=lambda version: version.module))
         altered = [
             codes.ALTERED.at(None, name=version.module, version=version.version)
             for version in chosen
@@ -109,10 +145,32 @@ class Composer:
             raise PolicyInvalid(problems)
         modules = [result.module for result in parsed if result.module is not None]
         params = {name: value for version in chosen for name, value in version.params.items()}
-        result = check(modules, load=standard_module, params=params, lints=False)
-        if result.program is None:
-            raise PolicyInvalid(result.diagnostics)
-        return result.program
+        program = self._rechecked(chosen, modules, params)
+        if program is None:
+            result = check(modules, load=standard_module, params=params, lints=False)
+            if result.program is None:
+                raise PolicyInvalid(result.diagnostics)
+            program = result.program
+        with self._lock:
+            self._programs.appendleft(
+                _Made({version.module: version for version in chosen}, program)
+            )
+        return program
+
+    def _rechecked(
+        self, chosen: Sequence[Version], modules: Sequence[Module], params: Mapping[str, object]
+    ) -> Program | None:
+        """The program, made of the one before that has most in common with it; None where there is no such."""
+        with self._lock:
+            known = tuple(self._programs)
+        others = [(made.others(chosen), made) for made in known]
+        changed, made = min(others, key=lambda one: len(one[0]), default=(frozenset(), None))
+        if made is None or 2 * len(changed) > len(chosen):
+            return None
+        with self._lock, suppress(ValueError):
+            self._programs.remove(made)
+            self._programs.appendleft(made)
+        return recheck(made.program, modules, changed, load=standard_module, params=params)
 
     def parsed(self, version: Version) -> ParseResult:
         """The syntax tree of a version, parsed once."""

@@ -132,13 +132,24 @@ class Deployment:
             canaries, shadows = live.canaries, live.shadows
         if not canaries and not shadows:
             return Decided(active.case(facts, request))
-        return self._beside(live, active, request, facts, validation, canaries, shadows)
+        if canaries:
+            return self._beside(live, active, request, facts, validation, canaries, shadows)
+        if not live.has_inline and self._watcher.is_full:
+            # Nothing is made for a comparison that has no place: it is counted when the decision is settled.
+            return Decided(active.case(facts, request), pending=shadows)
+        started = time.perf_counter_ns()
+        case = active.case(facts, request)
+        asked = (case, (time.perf_counter_ns() - started) // 1_000)
+        pending = self._pending(live, request, facts, validation, shadows, asked, None)
+        return Decided(case, pending=pending)
 
     def settle(self, decided: Decided, decision_id: str, agent: str = "") -> None:
         """Take up a decision that was recorded, for shadows and comparisons. Never waits (but for shadows that are
         asked for inline), and never raises."""
         if isinstance(decided.pending, Pending):
             self._watcher.offer(decided.pending, decision_id, agent)
+        elif isinstance(decided.pending, tuple):
+            self._watcher.drop(decided.pending)
 
     def rest(self) -> None:
         """Wait until every decision that was settled is compared, and the comparisons are recorded."""
@@ -249,16 +260,41 @@ class Deployment:
             case = asked[0]
         pending = None
         if shadows or tried is not None:
-            now = facts.now if isinstance(facts, FactSet) else self._clock()
-            action = facts.action
-            unlike = [s for s in shadows if not live.is_known_to_take_facts(s, action)]
-            ahead = self._read_ahead(live, request, facts, unlike) if unlike else {}
-            kept = _kept(request) if unlike else None
-            live_case, live_time = asked or (None, None)
-            pending = Pending(
-                live, facts, kept, ahead, now, live_case, live_time, validation, tried, shadows
-            )
+            pending = self._pending(live, request, facts, validation, shadows, asked, tried)
         return _decided(case, fell, tried, pending)
+
+    def _pending(
+        self,
+        live: Live,
+        request: Request,
+        facts: FactSet | Rejection,
+        validation: int,
+        shadows: tuple[Candidate, ...],
+        asked: _Timed | None,
+        tried: Tried | None,
+    ) -> Pending:
+        """What there is to compare later, with all that is needed of a request which the caller may change then."""
+        now = facts.now if isinstance(facts, FactSet) else self._clock()
+        live_case, live_time = asked or (None, None)
+        ahead, kept = _NOTHING, None
+        unlike = live.unlike(shadows, facts.action)
+        if unlike:
+            ahead = self._read_ahead(live, request, facts, unlike)
+            kept = _kept(request)
+        is_inline = live.has_inline and any(s.standing.settings.inline for s in shadows)
+        return Pending(
+            live,
+            facts,
+            kept,
+            ahead,
+            now,
+            live_case,
+            live_time,
+            validation,
+            tried,
+            shadows,
+            is_inline,
+        )
 
     def _fell(
         self,
@@ -335,7 +371,7 @@ class Deployment:
         live: Live,
         request: Request,
         facts: FactSet | Rejection,
-        shadows: list[Candidate],
+        shadows: tuple[Candidate, ...],
     ) -> Mapping[str, FactSet | Rejection]:
         """What shadows with other declarations read of a request whose earlier calls are looked up: later on there are others."""
         if not isinstance(request, Mapping) or not isinstance(request.get("history"), CallsMade):
@@ -387,6 +423,8 @@ class Deployment:
 
 
 _Timed: TypeAlias = tuple[Case, int]
+
+_NOTHING: Final[Mapping[str, FactSet | Rejection]] = {}
 
 
 def _is_looser(live: Case, candidate: Case) -> bool:

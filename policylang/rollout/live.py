@@ -151,10 +151,11 @@ class Live:
         relevance = self._relevance()
         self.canaries = tuple(self._candidate(relevance, *found) for found in canaries)
         self.shadows = tuple(self._candidate(relevance, *found) for found in shadows)
+        self.has_inline = any(shadow.standing.settings.inline for shadow in self.shadows)
         self._combined: dict[tuple[str, ...], Composed | str] = {}
         self._slicers: dict[str, Slicer | str] = {}
         self._reuses: dict[tuple[Composed, str], bool] = {}
-        self._known_reuses: dict[tuple[str, str], bool] = {}
+        self._known_reuses: dict[tuple[str, str] | str, object] = {}
         self._concerned: dict[str, tuple[tuple[Candidate, ...], tuple[Candidate, ...]]] = {}
 
     def with_candidates(self, candidates: Iterable[Candidate]) -> Composed | str:
@@ -181,9 +182,16 @@ class Live:
                 self._concerned[action] = found
         return found
 
-    def is_known_to_take_facts(self, candidate: Candidate, action: str) -> bool:
-        """Whether the facts of a request do for a shadow too, as far as that is known without composing anything."""
-        return self._known_reuses.get((candidate.standing.rollout, action), False)
+    def unlike(self, shadows: tuple[Candidate, ...], action: str) -> tuple[Candidate, ...]:
+        """Those of the shadows which may have to read a request about an action anew: all of which it is not known that
+        the facts of live do for them, without composing anything."""
+        known = self._known_reuses
+        if known.get(action) is shadows:
+            return ()
+        unlike = tuple(s for s in shadows if not known.get((s.standing.rollout, action)))
+        if not unlike:
+            known[action] = shadows
+        return unlike
 
     def shadow(self, candidate: Candidate, action: str) -> Composed | str:
         """The program of a shadow; notes whether it takes the facts of the active one."""
@@ -217,8 +225,10 @@ class Live:
         return Relevance({name: module for name, module in modules.items() if module is not None})
 
     def _candidate(self, relevance: Relevance, standing: Standing, version: Version) -> Candidate:
-        module = self._compositions.composer.parsed(version).module
-        reaches = None if module is None else relevance.modules(version.module, module)
+        composer = self._compositions.composer
+        reaches = relevance.modules(
+            version.module, version.text, lambda: composer.parsed(version).module
+        )
         return Candidate(standing, version, reaches)
 
     def _make_slicer(self, candidate: Candidate) -> Slicer | str:

@@ -1,18 +1,25 @@
 """Which actions a version of a module can have a say in: what need not be evaluated costs nothing.
 
-Told from syntax trees alone, so that no candidate has to be compiled for it. Generous: where it says no, no decision about
-the action can differ; where it says yes, one may.
+Told from syntax trees alone, so that no candidate has to be compiled for it, and from the text where its words leave no doubt, so
+that most are not even parsed. Generous: where it says no, no decision about the action can differ; where it says yes, one may.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from policylang.syntax import tree
 from policylang.syntax.walk import walk
 
 _ANY: Final = "any"
+
+_ABOUT_ALL: Final = re.compile(r"\b(any|set|decision)\b")
+"""The words without which no statement is about all actions."""
+
+_USE: Final = re.compile(r"\buse\b(?:[ \t]+([a-z][\w.]*)(?![\w.]|\s*\.))?")
+"""Each `use` of a text; without the name of a module where that is not plain."""
 
 
 class Relevance:
@@ -22,13 +29,29 @@ class Relevance:
         self._uses = {name: _used(module) for name, module in modules.items()}
         self._speaks_of_all = {name for name, module in modules.items() if _is_about_all(module)}
 
-    def modules(self, module: str, candidate: tree.Module) -> frozenset[str] | None:
-        """The modules whose actions this candidate for `module` can have a say in; None for all of them."""
-        uses = {**self._uses, module: _used(candidate) | self._uses.get(module, frozenset())}
+    def modules(
+        self, module: str, text: str, parsed: Callable[[], tree.Module | None]
+    ) -> frozenset[str] | None:
+        """The modules whose actions a candidate for `module` of that text can have a say in; None for all of them.
+
+        `parsed` gives its tree, None where it has none. It is asked for that only where the words of the text do not tell.
+        """
+        used = self._uses.get(module, frozenset())
+        if not (_ABOUT_ALL.search(text) is None and _uses_no_more(text, used)):
+            candidate = parsed()
+            if candidate is None or _is_about_all(candidate):
+                return None
+            used = used | _used(candidate)
+        uses = {**self._uses, module: used}
         touched = [other for other in uses if module in _reached(other, uses)]
-        if _is_about_all(candidate) or any(other in self._speaks_of_all for other in touched):
+        if any(other in self._speaks_of_all for other in touched):
             return None
         return frozenset(reached for other in touched for reached in _reached(other, uses))
+
+
+def _uses_no_more(text: str, used: frozenset[str]) -> bool:
+    """Whether a text surely uses no module but these."""
+    return all(match[1] in used for match in _USE.finditer(text))
 
 
 def _used(module: tree.Module) -> frozenset[str]:
@@ -53,6 +76,9 @@ def _is_about_all(module: tree.Module) -> bool:
         match statement:
             case tree.RuleStatement(effect=tree.SetEffect()) | tree.DecisionStatement():
                 return True
+            case tree.GroupStatement():
+                if any(path.last.text == _ANY for path in statement.members):
+                    return True
             case tree.RuleStatement() | tree.NeverStatement() | tree.LimitStatement():
                 if any(path.last.text == _ANY for path in _about(statement)):
                     return True

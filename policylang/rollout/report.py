@@ -36,7 +36,8 @@ class Why:
 class Report:
     """What there is to say about a candidate in one stage (`shadow`, `canary`, `backtest`).
 
-    `skipped` counts recorded decisions that a backtest could not make again, by the reason.
+    `skipped` counts recorded decisions that a backtest could not make again, by the reason. `problem` is what keeps the
+    candidate from being a program with what is active; nobody knows its criteria then.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Report:
     promote: Verdict | None = None
     rollback: Verdict | None = None
     skipped: Mapping[str, int] = field(default_factory=dict)
+    problem: str = ""
 
     @property
     def example_ids(self) -> tuple[str, ...]:
@@ -72,6 +74,7 @@ class Report:
             "stage": self.stage,
             "since": self.since,
             "until": self.until,
+            "problem": self.problem or None,
             "decisions": figures.total,
             "agreement": self._agreement(),
             "differences": {k.value: figures.kinds[k] for k in Kind if figures.kinds[k]},

@@ -49,6 +49,7 @@ def report_page(report: Report, proofs: Mapping[str, Proven]) -> str:
             f"<title>{_text(title)}</title><style>{_STYLE}</style></head>",
             f"<body><h1>{_text(title)}</h1>",
             f"<p>{_text(_period(report))}</p>",
+            *_problem(report),
             *_agreement(report),
             *_criteria([v for v in (report.promote, report.rollback) if v is not None]),
             *_hours(report.figures.hours),
@@ -71,6 +72,12 @@ def _period(report: Report) -> str:
     dropped = f"; {report.dropped:,} were dropped by a busy shadow" if report.dropped else ""
     time = f"{report.since} to {report.until}: " if report.since else ""
     return f"{time}{report.figures.total:,} decisions{dropped}"
+
+
+def _problem(report: Report) -> Iterator[str]:
+    if report.problem:
+        yield '<p class="no">It is no program with the active modules, and its criteria are not asked: '
+        yield f"{_text(report.problem)}</p>"
 
 
 def _agreement(report: Report) -> Iterator[str]:

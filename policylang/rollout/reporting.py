@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 
 from policylang.bundle.bundle import Bundle
 from policylang.errors import PolicyInvalid
@@ -44,27 +45,28 @@ def report_on(
     if period is None:
         where = "shadow or canary" if stage is None else stage.value
         raise PolicyInvalid([codes.NEVER_COMPARED.at(None, name=version.name, where=where)])
-    program = program_with(store, version)
+    made = program_with(store, version)
+    program, problem = (None, made) if isinstance(made, str) else (made, "")
     found = judge(store, program, period, counted.get(period.rollout, {}), moment, most_examples)
     live = None
     if period.stage is Stage.CANARY and standing.active not in (None, version.version):
         live = f"{version.module}@{standing.active}"
     until = moment.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return report_of(found, why(live, version.name), until)
+    return replace(report_of(found, why(live, version.name), until), problem=problem)
 
 
 def program_with(
     store: TraceStore, version: Version, composer: Composer | None = None
-) -> Program | None:
-    """The active program with a version in the place of its module's; None where they make none.
+) -> Program | str:
+    """The active program with a version in the place of its module's, or what keeps them from being one.
 
     A `composer` that is kept parses every text once.
     """
     made = composer or Composer(store.state)
     try:
         return made.program(versions_with(store, version).values())
-    except PolicyInvalid:
-        return None
+    except PolicyInvalid as invalid:
+        return str(invalid.diagnostics[0])
 
 
 def bundle_with(store: TraceStore, name: str) -> Bundle:

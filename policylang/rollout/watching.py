@@ -2,6 +2,8 @@
 
 What is offered waits in a bounded queue for one thread; what does not fit is dropped, and counted. Nothing that goes
 wrong here reaches an answer.
+
+The thread waits for callers to pause; where they do not, it asks in bursts (`Pace`).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from policylang.bundle.bundle import Request
 from policylang.bundle.case import Case
@@ -35,12 +37,10 @@ from policylang.rollout.compared import (
 )
 from policylang.rollout.composing import Composed
 from policylang.rollout.live import Candidate, Live
+from policylang.rollout.pacing import LOOK_SECONDS, MOST_WAITING, Bell, Pace
 from policylang.rollout.tallying import tally
 from policylang.trace.store import TraceStore
 from policylang.trace.writer import TraceUnavailableError
-
-MOST_WAITING: Final = 1_024
-"""Decisions that wait to be compared."""
 
 CLOSING_SECONDS: Final = 2.0
 """How long closing goes on comparing what waits."""
@@ -50,6 +50,7 @@ _IDLE_TICKS: Final = 50
 _ASLEEP_SECONDS: Final = 5.0
 _FLUSH_SECONDS: Final = 0.25
 _FLUSH_COMPARISONS: Final = 256
+_AT_A_TIME: Final = 16
 
 _log = logging.getLogger("policylang.rollout")
 
@@ -107,10 +108,15 @@ class Pending:
     validation: int
     tried: Tried | None
     shadows: tuple[Candidate, ...]
+    is_inline: bool = False
+
+    @property
+    def counts_against_a_canary(self) -> bool:
+        """Whether a canary was to decide and did not: that is never dropped, and soon told."""
+        return self.tried is not None and not self.tried.has_acted
 
 
-@dataclass(slots=True)
-class _Task:
+class _Task(NamedTuple):
     pending: Pending
     decision: str
     agent: str
@@ -132,7 +138,10 @@ class Watcher:
         self._store = store
         self._clock = clock
         self._waiting: deque[_Task] = deque()
-        self._awake = threading.Event()
+        self._pace = Pace(self._waiting)
+        self._bell = Bell()
+        self._is_urgent = False
+        self._idle = 0
         self._lock = threading.Lock()
         self._working = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -144,16 +153,31 @@ class Watcher:
     def offer(self, pending: Pending, decision: str, agent: str) -> None:
         """Take up a decision. Never waits, but for shadows that are asked for inline; never raises."""
         task = _Task(pending, decision, agent)
-        if any(c.standing.settings.inline for c in pending.shadows):
+        if pending.is_inline:
             self._judge(task)
         elif not self._is_closed and len(self._waiting) < MOST_WAITING:
             self._waiting.append(task)
-            self._start()
-        elif pending.tried is not None and not pending.tried.has_acted:
-            # What counts against a canary is never dropped.
+            if pending.counts_against_a_canary:
+                self._is_urgent = True
+            if self._bell.is_asleep:
+                self._wake()
+        elif pending.counts_against_a_canary:
             self._judge(task)
         else:
-            self._drop(pending)
+            self.drop(_asked(pending))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one more decision would not fit."""
+        return len(self._waiting) >= MOST_WAITING
+
+    def drop(self, candidates: tuple[Candidate, ...]) -> None:
+        """Count a decision that these candidates are not compared with."""
+        with self._lock:
+            for candidate in candidates:
+                self._dropped[candidate.standing.rollout] += 1
+        if self._bell.is_asleep:
+            self._wake()
 
     def settle(self) -> None:
         """Wait until everything that was taken up so far is compared and recorded."""
@@ -163,11 +187,11 @@ class Watcher:
     def close(self) -> None:
         """End: what waits is compared for at most `CLOSING_SECONDS`, and dropped then. Idempotent."""
         self._is_closed = True
-        self._awake.set()
+        self._bell.ring()
         thread = self._thread
         if thread is not None and thread.is_alive() and thread is not threading.current_thread():
             thread.join()
-        self.work(time.monotonic() + CLOSING_SECONDS)
+        self.work(until=time.monotonic() + CLOSING_SECONDS)
         self.flush()
 
     def flush(self) -> None:
@@ -181,65 +205,79 @@ class Watcher:
             try:
                 for case in found.cases.values():
                     self._store.keep(case)
-                bodies = [c.to_json() for c in found.comparisons]
-                self._store.write_all(COMPARISON, bodies, hide=PERSONAL)
+                self._store.write_all(COMPARISON, list(_bodies(found.comparisons)), hide=PERSONAL)
                 tally(self._store, found.comparisons, dropped)
             except TraceUnavailableError as error:
                 _log.error("%d comparisons are lost: %s", len(found.comparisons), error)
 
     # --- the thread ---
 
-    def _start(self) -> None:
+    def _wake(self) -> None:
         """Make sure that the thread is there, and awake where it sleeps. It looks by itself every few milliseconds:
         to wake it for every decision would cost the caller more than everything else here."""
+        if self._is_closed:
+            return
         if self._thread is None or not self._thread.is_alive():
             with self._lock:
                 if self._thread is None or not self._thread.is_alive():
-                    target = _run_of(weakref.ref(self), self._awake)
+                    run = _run_of(weakref.ref(self), self._bell)
                     self._thread = threading.Thread(
-                        target=target, name="policylang-shadow", daemon=True
+                        target=run, name="policylang-shadow", daemon=True
                     )
                     self._thread.start()
-        if not self._awake.is_set():
-            self._awake.set()
+        self._bell.ring()
 
     @property
     def is_closed(self) -> bool:
         """Whether nothing more is taken up."""
         return self._is_closed
 
-    @property
     def is_waiting(self) -> bool:
         """Whether something is still to be compared."""
         return bool(self._waiting)
 
-    def work(self, until: float = math.inf) -> bool:
-        """Compare what waits, and drop what still does at the time `until`. Whether there was anything."""
-        found = False
+    def look(self) -> float:
+        """Compare what is due, and return in how many seconds to look again; 0 for when somebody comes."""
+        if self._waiting:
+            self._idle = 0
+            number, self._is_urgent = self._pace.burst(urgent=self._is_urgent), False
+            if number:
+                self.work(abs(number), while_pause=number < 0)
+            self._flush_if_due()
+            return LOOK_SECONDS
+        self._pace.rest()
+        self._idle += 1
+        is_idle = self._idle > _IDLE_TICKS
+        self._flush_if_due(idle=is_idle)
+        return 0 if is_idle else _TICK_SECONDS
+
+    def work(
+        self, number: float = math.inf, until: float = math.inf, *, while_pause: bool = False
+    ) -> None:
+        """Compare so many of those that wait, or with `while_pause` until somebody comes; drop what still waits at the
+        time `until`."""
         with self._working:
-            while self._waiting:
-                found = True
+            while self._waiting and number > 0:
+                number -= 1
                 task = self._waiting.popleft()
                 if time.monotonic() >= until:
-                    self._drop(task.pending)
-                else:
-                    self._judge(task)
-                    # Lets a caller go on that waits for the interpreter.
-                    time.sleep(0)
-        return found
+                    self.drop(_asked(task.pending))
+                    continue
+                self._judge(task)
+                # Lets a caller go on that waits for the interpreter.
+                time.sleep(0)
+                if len(self._found.comparisons) >= _FLUSH_COMPARISONS:
+                    self.flush()
+                if while_pause and not self._pace.is_pause():
+                    return
 
-    def flush_if_due(self, *, idle: bool) -> None:
+    def _flush_if_due(self, *, idle: bool = False) -> None:
         """Record what waits for long enough, or is enough; called by the thread."""
         found = self._found
         is_due = time.monotonic() - found.since >= _FLUSH_SECONDS
         is_enough = len(found.comparisons) >= _FLUSH_COMPARISONS
         if (found.comparisons and (is_due or is_enough)) or (idle and self._dropped):
             self.flush()
-
-    def _drop(self, pending: Pending) -> None:
-        candidates = pending.shadows + (pending.tried.candidates if pending.tried else ())
-        with self._lock:
-            self._dropped.update(c.standing.rollout for c in candidates)
 
     # --- comparing ---
 
@@ -248,7 +286,7 @@ class Watcher:
             compared = list(self._compared(task))
         except Exception:  # noqa: BLE001  the live answer is given; nothing may touch it
             _log.exception("a candidate could not be compared")
-            self._drop(task.pending)
+            self.drop(_asked(task.pending))
             return
         urgent = any(c.has_failed or c.direction is Direction.LOOSER for c, _ in compared)
         with self._lock:
@@ -361,25 +399,36 @@ def _comparison(
     )
 
 
-def _run_of(watcher: weakref.ref[Watcher], awake: threading.Event) -> Callable[[], None]:
+def _asked(pending: Pending) -> tuple[Candidate, ...]:
+    """The candidates that a decision is to be compared with."""
+    return pending.shadows if pending.tried is None else pending.shadows + pending.tried.candidates
+
+
+def _bodies(comparisons: list[Comparison]) -> Iterator[dict[str, Any]]:
+    """Comparisons as records, some at a time: callers who wait for the interpreter go on in between."""
+    for number, comparison in enumerate(comparisons, 1):
+        yield comparison.to_json()
+        if number % _AT_A_TIME == 0:
+            time.sleep(0)
+
+
+def _run_of(watcher: weakref.ref[Watcher], bell: Bell) -> Callable[[], None]:
     """The body of the thread, which holds nothing that keeps a forgotten watcher alive."""
 
+    def is_wanted() -> bool:
+        own = watcher()
+        return own is None or own.is_closed or own.is_waiting()
+
     def run() -> None:
-        idle = 0
         while True:
             own = watcher()
             if own is None or own.is_closed:
                 return
-            idle = 0 if own.work() else idle + 1
-            own.flush_if_due(idle=idle > _IDLE_TICKS)
-            if idle <= _IDLE_TICKS:
-                del own
-                time.sleep(_TICK_SECONDS)
-                continue
-            awake.clear()
-            is_waiting = own.is_waiting
+            seconds = own.look()
             del own
-            if not is_waiting:
-                awake.wait(_ASLEEP_SECONDS)
+            if seconds:
+                time.sleep(seconds)
+            else:
+                bell.sleep(_ASLEEP_SECONDS, is_wanted)
 
     return run

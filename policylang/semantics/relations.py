@@ -354,14 +354,14 @@ def _report_override(world: World, name: str, meant: list[Param]) -> None:
 def _declare_groups(world: World) -> None:
     actions = tuple(r.name for r in world.relations.values() if r.kind is RelationKind.ACTION)
     world.groups[ANY_GROUP] = actions
-    world.relations[ANY_GROUP] = _group(world, ANY_GROUP, "", actions, "")
+    world.relations[ANY_GROUP] = _group(world.relations, ANY_GROUP, "", actions, "")
     for symbol in world.names.every(Kind.GROUP):
         members = dict.fromkeys(_members(world, symbol, ()))
         ordered = tuple(name for name in actions if name in members)
         world.groups[symbol.name] = ordered
         assert isinstance(symbol.node, tree.GroupStatement)
         world.relations[symbol.name] = _group(
-            world, symbol.name, symbol.module, ordered, _doc(symbol.node.doc)
+            world.relations, symbol.name, symbol.module, ordered, _doc(symbol.node.doc)
         )
 
 
@@ -410,13 +410,23 @@ def _report_group_cycle(world: World, path: tree.Path, circle: tuple[str, ...]) 
     )
 
 
-def _group(world: World, name: str, module: str, members: tuple[str, ...], doc: str) -> Relation:
+def group_of(
+    relations: Mapping[str, Relation], name: str, module: str, members: tuple[str, ...], doc: str
+) -> tuple[Relation, ...]:
+    """A group of declared actions with the relations of its lists."""
+    group = _group(relations, name, module, members, doc)
+    return (group, *unfolded(group))
+
+
+def _group(
+    relations: Mapping[str, Relation], name: str, module: str, members: tuple[str, ...], doc: str
+) -> Relation:
     return Relation(
         name=name,
         module=module,
         kind=RelationKind.GROUP,
         cardinality=Cardinality.ONE,
-        columns=_common([world.relations[member].columns for member in members]),
+        columns=_common([relations[member].columns for member in members]),
         minimum_source=Source.MODEL,
         members=members,
         doc=doc,

@@ -67,7 +67,11 @@ def test_versions_are_listed_with_their_stage(do: Do) -> None:
     ]
     assert do("versions", "shop@1.1.0", "--text").stdout == text("1.1.0", most=8)
     assert [v["stage"] for v in told(do("versions", "shop", "--json"))] == ["active", "draft"]
-    assert told(do("versions", "shop@1.0.0"))["content"]
+    one = do("versions", "shop@1.0.0").stdout
+    assert one.startswith("shop@1.0.0  active since ")
+    form = told(do("versions", "shop@1.0.0", "--json"))
+    assert f"  content    {form['content']}\n" in one
+    assert (form["stage"], form["text"]) == ("active", text("1.0.0"))
 
 
 def test_a_difference_is_told_by_rule_and_by_text(do: Do, tmp_path: Path) -> None:

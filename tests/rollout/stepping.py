@@ -1,6 +1,7 @@
 """An operator in a process of its own: `python stepping.py STORE STEP NAME [TIMES]`.
 
-Takes the step and prints `taken SEQUENCE` or `refused GUARD`. The step `forever` starts and rolls back until the process is killed.
+Takes the step and prints `taken SEQUENCE` or `refused GUARD`. The step `forever` starts and rolls back until the process is killed,
+and `advance` does what criteria say and prints what that was.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 import sys
 import time
 
+from policylang.rollout.advancing import advance
 from policylang.rollout.guards import RefusedStepError
 from policylang.rollout.rollouts import Rollouts
 from policylang.rollout.stages import Stage
@@ -24,6 +26,9 @@ def main() -> None:
             forever(rollouts, name)
         os.write(1, b"ready\n")
         sys.stdin.readline()
+        if step == "advance":
+            print(*(one.did.value for one in advance(store)), sep=", ")
+            return
         try:
             taken = take(rollouts, step, name)
         except RefusedStepError as refused:

@@ -349,7 +349,7 @@ def test_what_does_not_fit_into_the_queue_is_dropped_and_counted(
     rollouts.start("shop@1.1.0", by="bob")
     monkeypatch.setattr(watching, "MOST_WAITING", 5)
     with deployed(store) as deployment:
-        monkeypatch.setattr(deployment._watcher, "_start", lambda: None)
+        monkeypatch.setattr(deployment._watcher, "_wake", lambda: None)
         for _ in range(12):
             decided(store, deployment, request(3))
         monkeypatch.undo()

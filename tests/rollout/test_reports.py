@@ -22,10 +22,10 @@ from policylang.rollout.report import Report, Why
 from policylang.rollout.report_page import report_page
 from policylang.rollout.reporting import bundle_with, report_on
 from policylang.rollout.rollouts import Rollouts
-from policylang.rollout.stages import Stage, Step
+from policylang.rollout.stages import Settings, Stage, Step
 from policylang.trace.metrics import record_metric
 from policylang.trace.store import TraceStore
-from tests.rollout.shop import begun, decided, deployed, path_of, put, request, text
+from tests.rollout.shop import begun, decided, deployed, outcome, path_of, put, request, text
 
 CRITERIA = """promote when shadow: decisions >= 20 and disagreement <= 30% and loosened == 0
 promote when canary: reported("complaint") >= 5 and harm("complaint") <= 60%
@@ -312,6 +312,57 @@ def test_versions_without_criteria_are_left_alone(store: TraceStore) -> None:
     rollouts = begun(store)
     put(store, text("1.1.0", 4))
     rollouts.start("shop@1.1.0", by="ann")
+    assert advance(store) == ()
+
+
+def _moved_on(store: TraceStore, stage: Stage) -> Rollouts:
+    """A version with criteria in a stage, which speaks of what the active version of another module has no more."""
+    rollouts = begun(store)
+    for version, field in (("1.0.0", "name"), ("2.0.0", "title")):
+        put(store, f'module staff version "{version}" optional fact person {{ {field}: String }}')
+    rollouts.start("staff@1.0.0", by="ann", stage=Stage.ACTIVE)
+    uses = 'use staff rule who: deny ship if staff.person.name == "eve"'
+    staff = 'module staff version "1.0.0" optional fact person { name: String }'
+    put(store, text("1.1.0", 4, f"{uses}\n{CRITERIA}"), staff)
+    settings = Settings(share=1000, error_budget=3) if stage is Stage.CANARY else Settings()
+    rollouts.start("shop@1.1.0", by="ann", stage=stage, settings=settings)
+    rollouts.start("staff@2.0.0", by="ann")
+    rollouts.promote("staff@2.0.0", by="ann", share=1000, keys=("person.title",))
+    rollouts.promote("staff@2.0.0", by="ann")
+    return rollouts
+
+
+def test_a_version_that_others_left_behind_is_told(store: TraceStore) -> None:
+    """What makes no program any more with what is active is not promoted, criteria or not: advancing, a report and a
+    promotion say why."""
+    rollouts = _moved_on(store, Stage.SHADOW)
+    before = rollouts.history()
+    (one,) = advance(store)
+    assert (one.name, one.did, one.verdicts) == ("shop@1.1.0", Did.BROKEN, ())
+    assert "staff.person" in one.refused or "name" in one.refused
+    report = _report(store)
+    assert report.problem == one.refused
+    assert (report.promote, report.rollback) == (None, None)
+    assert report.to_json()["problem"] == one.refused
+    assert "is no program with the active modules" in report_page(report, {})
+    with pytest.raises(RefusedStepError) as refused:
+        rollouts.promote("shop@1.1.0", by="ann")
+    assert refused.value.guard is Guard.COMPOSES
+    assert rollouts.history() == before
+
+
+def test_a_canary_that_others_left_behind_goes_back_by_its_budget(store: TraceStore) -> None:
+    """It decides nothing from then on: the active versions do, each of its requests counts as an error, and the last of
+    its budget takes it back."""
+    rollouts = _moved_on(store, Stage.CANARY)
+    with deployed(store) as deployment:
+        for i in range(3):
+            found, _ = decided(store, deployment, request(5, f"c{i}"))
+            assert (outcome(found), found.stage) == ("allow", "active")
+            assert found.rollouts[0].fell_back
+        deployment.rest()
+    last = rollouts.history()[-1]
+    assert (last.name, last.step, last.by) == ("shop@1.1.0", Step.ROLLBACK, "error budget")
     assert advance(store) == ()
 
 

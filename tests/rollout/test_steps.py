@@ -339,6 +339,15 @@ def operator(path: Path, step: str, name: str) -> subprocess.Popen[str]:
     return process
 
 
+def at_once(operators: list[subprocess.Popen[str]]) -> list[str]:
+    """What operators say who take their step at the same time."""
+    for process in operators:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return [process.communicate(timeout=60)[0].strip() for process in operators]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("step", ["promote", "rollback", "canary"])
 def test_of_many_operators_at_once_one_succeeds(tmp_path: Path, step: str) -> None:
@@ -349,16 +358,29 @@ def test_of_many_operators_at_once_one_succeeds(tmp_path: Path, step: str) -> No
         put_all(store, ["1.1.0"])
         if step != "canary":
             rollouts.start("shop@1.1.0", by="bob")
-    operators = [operator(path, step, "shop@1.1.0") for _ in range(4)]
-    for process in operators:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    said = sorted(process.communicate(timeout=60)[0].split()[0] for process in operators)
-    assert said == ["refused"] * 3 + ["taken"]
+    said = at_once([operator(path, step, "shop@1.1.0") for _ in range(4)])
+    assert sorted(one.split()[0] for one in said) == ["refused"] * 3 + ["taken"]
     with TraceStore.open(path) as store:
         wanted = {"promote": "canary", "rollback": "draft", "canary": "canary"}[step]
         assert stages(store)["1.1.0"] == wanted
+
+
+@pytest.mark.slow
+def test_of_many_schedulers_at_once_one_takes_a_step(tmp_path: Path) -> None:
+    """Several processes that advance at once promote a version once, by one stage, and none of them fails."""
+    path = path_of(tmp_path)
+    with TraceStore.open(path) as store:
+        rollouts = begun(store)
+        said = "promote when shadow: errors == 0\npromote when canary: errors == 0 for 3 days"
+        put(store, text("1.1.0", 4, said))
+        rollouts.start("shop@1.1.0", by="bob")
+    did = at_once([operator(path, "advance", "") for _ in range(4)])
+    assert did.count("promoted") == 1
+    assert set(did) <= {"promoted", "taken by another", "waits"}
+    with TraceStore.open(path) as store:
+        assert stages(store)["1.1.0"] == "canary"
+        taken = [t for t in Rollouts(store).history() if t.step is Step.PROMOTE]
+        assert [t.is_automatic for t in taken] == [True]
 
 
 @pytest.mark.slow

@@ -25,10 +25,16 @@ MOST_LOOPS: Final = 16
 """Loops inside each other; Python itself allows 20 blocks."""
 
 
-def refusal(program: Program) -> str | None:
-    """Why a plan cannot take a program, in a sentence that names the rule; None where it can."""
+def refusal(program: Program, taken: Iterable[Rule] = ()) -> str | None:
+    """Why a plan cannot take a program, in a sentence that names the rule; None where it can.
+
+    `taken` are rules of another program that a plan takes: where the very same are in this one, nothing is asked of them.
+    """
     single = frozenset(_single(program))
+    known = {id(rule) for rule in taken}
     for rule in program.rules:
+        if id(rule) in known:
+            continue
         beside = _beside(program, rule)
         try:
             for body in bodies(rule.body):
