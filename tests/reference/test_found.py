@@ -99,6 +99,10 @@ def test_every_evaluator_answers_as_the_reference(rule: str) -> None:
             "g(z: Z) and X == weekday(now, Z) and X == (X + X) * X and X == count(e(a: A) and 7 / A > 0)",
             id="a variable that fails to get a value, reads itself, and gets one",
         ),
+        pytest.param(
+            "g(z: Z) and e(a: N) and V == weekday(now, Z) and W == 7 / N and W == V + V and V == W - W + 99",
+            id="two variables in a circle, of which one fails",
+        ),
     ],
 )
 def test_equalities_may_all_bind(body: str) -> None:

@@ -8,6 +8,7 @@ absorbs the failure, and else the instance fails.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -43,11 +44,12 @@ def tail_function(coder: Coder, waiting: Sequence[Literal], place: Place) -> ast
     """
     # It is a function of its own, and reads what it looks at in the world itself.
     inside = coder.inside(place)
-    tail = _Tail(inside, place)
-    body: Statements = []
-    for literal in waiting:
-        body += tail.statements(literal)
-    body.append(tree.give(tree.NONE))
+    tail = _Tail(inside, place, waiting)
+    body = [statement for literal in waiting for statement in tail.statements(literal)]
+    if _is_circle(waiting):
+        times = tree.call("range", tree.constant(len(waiting)))
+        body = [tree.loop(coder.functions.fresh("again"), times, body)]
+    body = [*tail.nothing_bound(), *body, tree.give(tree.NONE)]
     inputs = sorted({v for x in waiting for v in (*mentions(x), *binds(x)) if place.names.get(v)})
     parameters = [place.names[name] for name in inputs]
     name = coder.functions.fresh("tail")
@@ -58,30 +60,26 @@ def tail_function(coder: Coder, waiting: Sequence[Literal], place: Place) -> ast
 def in_order(
     waiting: Sequence[Literal], around: Collection[str], place: Place
 ) -> Iterator[Literal]:
-    """The literals of a tail so that all that may bind a variable comes before what reads it.
-
-    INVARIANT: where what bound a variable failed, another literal may give it its value, and what reads it waits for that.
-    """
+    """The literals of a tail so that what binds a variable comes before what reads it."""
     left, known = list(waiting), set(place.names)
     while left:
+        binders = Counter(v for literal in left for v in binds(literal))
         ready = [x for x in left if all(v in known for v in reads(x, around))]
+        best = [x for x in ready if not any(binders[v] for v in reads(x, around) - {*binds(x)})]
         if not ready:
             raise UnplannableError("nothing binds a variable that a body reads")
-        chosen = next((x for x in ready if not _may_wait(x, left, around)), None)
-        if chosen is None:
-            raise UnplannableError("what may fail in a body goes in a circle")
+        chosen = (best or ready)[0]
         left.remove(chosen)
         known.update(binds(chosen))
         yield chosen
 
 
-def _may_wait(literal: Literal, left: Sequence[Literal], around: Collection[str]) -> bool:
-    """Whether a literal that is left binds what this one reads, and does not need a value of it itself."""
-    read = reads(literal, around)
+def _is_circle(ordered: Sequence[Literal]) -> bool:
+    """Whether a literal reads what one after it may bind: if what bound it before failed, it has to be looked at again."""
     return any(
-        not read.isdisjoint({*binds(other)} - reads(other, around))
-        for other in left
-        if other is not literal
+        not set(mentions(literal)).isdisjoint(binds(other))
+        for position, literal in enumerate(ordered)
+        for other in ordered[position + 1 :]
     )
 
 
@@ -90,17 +88,25 @@ def _no() -> Statements:
 
 
 class _Tail:
-    """The statements of one tail; `bound` are the variables it binds, by their names in Python."""
+    """The statements of one tail; `bound` are the variables it binds, by their names in Python.
 
-    def __init__(self, coder: Coder, place: Place) -> None:
+    INVARIANT: run once more, a statement changes nothing but what it could not look at before.
+    """
+
+    def __init__(self, coder: Coder, place: Place, waiting: Sequence[Literal]) -> None:
         self._coder = coder
         self._place = place
-        self.bound: dict[str, str] = {}
+        new = [x.variable for x in waiting if isinstance(x, Bind)]
+        new += [x.result for x in waiting if isinstance(x, Aggregate)]
+        self.bound = {v.name: coder.identifier(v) for v in new if v.name not in place.names}
+
+    def nothing_bound(self) -> Statements:
+        """The code in front of all others: no variable of the tail has a value."""
+        return [tree.assign(name, tree.NONE) for name in self.bound.values()]
 
     def statements(self, literal: Literal) -> Statements:
         """The code of one literal: `return False` where it does not hold, and nothing where it fails."""
         place = self._place.knowing(self.bound)
-        before = set(self.bound)
         match literal:
             case Test():
                 given = [
@@ -129,47 +135,32 @@ class _Tail:
                 given, done = [], [tree.when(tree.negated(tree.any_of(found)), _no())]
             case Match() | Each():
                 raise UnplannableError("a body ranges over what may have failed")
-        return self._guarded(literal, [*given, *done], set(self.bound) - before)
+        return self._guarded(literal, [*given, *done])
 
-    def _judged(
-        self, fails: ast.expr, otherwise: Statements, also: Sequence[ast.stmt] = ()
-    ) -> Statements:
-        if also:
-            return [tree.when(fails, list(also), otherwise)]
+    def _judged(self, fails: ast.expr, otherwise: Statements) -> Statements:
         return [tree.when(tree.negated(fails), otherwise)]
 
     def _compared(self, variable: Variable, fails: ast.expr) -> Statements:
         value = tree.name("value")
-        missing = tree.compare(value, ast.Is(), tree.name("MISSING"))
         if variable.name in self._place.names:
             known = tree.name(self._place.names[variable.name])
-            differs = tree.compare(value, ast.NotEq(), known)
-            return self._judged(fails, [tree.when(differs, _no())])
-        if variable.name in self.bound:
-            known = tree.name(self.bound[variable.name])
-            differs = tree.compare(value, ast.NotEq(), known)
-            again = tree.when(
-                tree.is_none(known),
-                [tree.assign(self.bound[variable.name], value)],
-                [tree.when(differs, _no())],
-            )
-            return self._judged(fails, [tree.when(missing, _no(), [again])])
-        identifier = self.bound[variable.name] = self._coder.identifier(variable)
-        first = tree.when(missing, _no(), [tree.assign(identifier, value)])
-        return self._judged(fails, [first], [tree.assign(identifier, tree.NONE)])
+            return self._judged(fails, [self._same(value, known)])
+        known = tree.name(self.bound[variable.name])
+        missing = tree.compare(value, ast.Is(), tree.name("MISSING"))
+        given = tree.when(
+            tree.is_none(known),
+            [tree.assign(self.bound[variable.name], value)],
+            [self._same(value, known)],
+        )
+        return self._judged(fails, [tree.when(missing, _no(), [given])])
 
-    def _guarded(
-        self, literal: Literal, statements: Statements, new: Collection[str]
-    ) -> Statements:
+    def _same(self, value: ast.expr, known: ast.expr) -> ast.stmt:
+        return tree.when(tree.compare(value, ast.NotEq(), known), _no())
+
+    def _guarded(self, literal: Literal, statements: Statements) -> Statements:
         """The same, where a variable that it reads may have no value: then the literal fails."""
-        read = [self.bound[v] for v in sorted(set(mentions(literal)) - {*new}) if v in self.bound]
+        read = [self.bound[v] for v in sorted(set(mentions(literal))) if v in self.bound]
         if not read:
             return statements
         lacking = tree.any_of([tree.is_none(tree.name(identifier)) for identifier in read])
-        if not new:
-            return [tree.when(tree.negated(lacking), statements)]
-        return [
-            tree.when(
-                lacking, [tree.assign(self.bound[v], tree.NONE) for v in sorted(new)], statements
-            )
-        ]
+        return [tree.when(tree.negated(lacking), statements)]
