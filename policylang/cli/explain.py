@@ -23,11 +23,12 @@ def command(code: str | None, as_json: bool) -> None:
 
     \b
     policylang explain PL0101
+    policylang explain 101
     """
     if code is None:
         _list(as_json)
         return
-    code = code.upper()
+    code = f"PL{code:0>4}" if code.isdecimal() else code.upper()
     page = diagnostic_page(code)
     if page is None:
         raise click.UsageError(_unknown(code))
@@ -52,8 +53,8 @@ def _title(page: str) -> str:
 
 
 def _unknown(code: str) -> str:
-    close = get_close_matches(code, diagnostic_codes(), n=1)
-    hint = f"; did you mean `{close[0]}`?" if close else ""
+    close = get_close_matches(code, diagnostic_codes(), n=1, cutoff=0.8)
+    hint = f"; did you mean `{close[0]}`?" if close else "; `policylang explain` lists all"
     return f"no diagnostic has the code `{code}`{hint}"
 
 
@@ -64,4 +65,5 @@ def _show(page: str) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    Console().print(Markdown(page))
+    # A link to another page leads nowhere in a terminal: what it names is shown.
+    Console().print(Markdown(page, hyperlinks=False))

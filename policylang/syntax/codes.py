@@ -15,7 +15,7 @@ FILE_TOO_LARGE = declare(
     "PL0003",
     "file is too large",
     "`{name}` is larger than {limit} bytes",
-    hint="split it into several modules; rows belong in a data file that `facts ... from` names",
+    hint='split it into several modules; rows belong in a data file: `facts NAME from "FILE" {{ ... }}`',
 )
 CONTROL_CHARACTER = declare(
     "PL0004",
@@ -37,6 +37,7 @@ HIDDEN_CHARACTER = declare(
     label="invisible, and makes what is read differ from what is meant",
     hint="remove it; in a string, write the escape `{escape}`",
 )
+UNWRITABLE_FILE = declare("PL0007", "file cannot be written", "cannot write `{name}`: {problem}")
 
 # --- tokens --------------------------------------------------------------------------------------
 
