@@ -13,15 +13,16 @@ import click
 from policylang.cli.loading import Deployment, deployment_options
 from policylang.cli.output import ExitCode, json_option, write_json
 from policylang.cli.replay_progress import replaying
-from policylang.cli.replay_report import difference_json, differences_text, report_text
+from policylang.cli.replay_report import Why, difference_json, differences_text, report_text
+from policylang.cli.running import html_option, journal_of, run_options
 from policylang.cli.traces import chosen, filter_options, opened, said, store_option
 
 if TYPE_CHECKING:
     from policylang.bundle.bundle import Bundle
     from policylang.trace.chain import Record
-    from policylang.trace.journal import Journal
+    from policylang.trace.examples import Example
     from policylang.trace.masking import Masks
-    from policylang.trace.reading import Filter, TraceView
+    from policylang.trace.reading import TraceView
     from policylang.trace.replay import Replayed
     from policylang.trace.report import Report
     from policylang.trace.runs import ReplayRun
@@ -33,22 +34,8 @@ if TYPE_CHECKING:
 @filter_options
 @click.option("--with", "candidate", metavar="POLICY", help="Decide by these policies instead.")
 @deployment_options
-@click.option(
-    "--jobs", "-j", type=click.IntRange(1), default=1, help="So many processes decide (default 1)."
-)
-@click.option(
-    "--resume",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Keep in FILE how far it came, and go on from there.",
-)
-@click.option(
-    "--html",
-    "html_path",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="With --with: write the report as a page of HTML, too.",
-)
+@run_options
+@html_option("With --with: write the report as a page of HTML, too.")
 @json_option
 def command(
     ids: tuple[str, ...],
@@ -77,7 +64,7 @@ def command(
         bundle = _bundle(stack, candidate, params, reference, evaluator)
         asked = {**given, "candidate": _digests(bundle), "evaluator": evaluator}
         filter_ = chosen(given)
-        journal = _journal(stack, resume, asked, filter_)
+        journal = journal_of(stack, resume, asked, filter_)
         if ids:
             report, found = _by_ids(view, ids, bundle, evaluator)
         else:
@@ -87,13 +74,15 @@ def command(
             report, found = run.report, _ran(run)
         masks = view.masks()
         shown = [difference_json(one, masks) for one in _told(found, bundle, as_json, masks)]
-        if html_path is not None and bundle is not None:
-            html_path.write_text(_page(view, report, bundle, evaluator, candidate), "utf-8")
-        why = _commands(store_path, candidate)
+        examples = _examples(view, report, bundle, evaluator)
+        if html_path is not None:
+            html_path.write_text(_page(report, examples, candidate), "utf-8")
+        why = _why(store_path, candidate, params, reference)
         if as_json:
-            write_json(_json(view, report, bundle, evaluator, why, shown))
+            told = {"differences": shown} if bundle is None else {"examples": _shown(examples, why)}
+            write_json({**report.to_json(), **told})
         else:
-            click.echo(report_text(report, why))
+            click.echo(report_text(report, examples, why))
     bad = ("not replayable",) if bundle is not None else ("not replayable", "different")
     if any(report.verdicts[word] for word in bad):
         raise click.exceptions.Exit(ExitCode.FAILED)
@@ -133,16 +122,6 @@ def _digests(bundle: Bundle | None) -> dict[str, Any] | None:
     if bundle is None:
         return None
     return {"program": bundle.program.digest, "reference": dict(bundle.reference.digests)}
-
-
-def _journal(
-    stack: ExitStack, path: Path | None, asked: dict[str, Any], filter_: Filter
-) -> Journal | None:
-    if path is None:
-        return None
-    from policylang.trace.journal import Journal
-
-    return stack.enter_context(Journal.open(path, asked, filter_))
 
 
 def _by_ids(
@@ -195,39 +174,39 @@ def _told(
             click.echo(differences_text(one, masks))
 
 
-def _commands(store_path: str, candidate: str | None) -> tuple[str, str]:
-    """How to ask why, then and now; the identity stands for `{}`."""
-    then = f"policylang why {{}} --store {shlex.quote(store_path)}"
-    return then, "" if candidate is None else f"{then} --with {shlex.quote(candidate)}"
+def _why(
+    store_path: str, candidate: str | None, params: tuple[str, ...], reference: tuple[str, ...]
+) -> Why:
+    """How to ask why, then and now."""
+    then = shlex.join(["--store", store_path])
+    if candidate is None:
+        return Why(then)
+    now = ["--with", candidate]
+    for option, values in (("--param", params), ("--reference", reference)):
+        now += [word for value in values for word in (option, value)]
+    return Why(then, f" {shlex.join(now)}")
 
 
-def _json(
+def _examples(
     view: TraceView,
     report: Report,
     bundle: Bundle | None,
     evaluator: Literal["auto", "plan", "asp"],
-    why: tuple[str, str],
-    differences: list[dict[str, Any]],
-) -> dict[str, Any]:
-    form = report.to_json()
+) -> list[Example]:
     if bundle is None:
-        return {**form, "differences": differences}
+        return []
+    from policylang.trace.examples import examples_of
+
+    return list(examples_of(view, report, bundle, evaluator))
+
+
+def _shown(examples: list[Example], why: Why) -> list[dict[str, Any]]:
     from policylang.cli.replay_report import example_json
-    from policylang.trace.examples import examples_of
 
-    shown = [example_json(e, why) for e in examples_of(view, report, bundle, evaluator)]
-    return {**form, "examples": shown}
+    return [example_json(example, why) for example in examples]
 
 
-def _page(
-    view: TraceView,
-    report: Report,
-    bundle: Bundle,
-    evaluator: Literal["auto", "plan", "asp"],
-    candidate: str | None,
-) -> str:
-    from policylang.trace.examples import examples_of
+def _page(report: Report, examples: list[Example], candidate: str | None) -> str:
     from policylang.trace.report_page import report_page
 
-    examples = examples_of(view, report, bundle, evaluator)
     return report_page(report, examples, f"What {candidate} would decide otherwise")

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from policylang.cli.output import counted, json_text
 from policylang.diagnostics import visible
 
 if TYPE_CHECKING:
     from policylang.bundle.case import Case
+    from policylang.trace.changes import Change
     from policylang.trace.examples import Example
     from policylang.trace.masking import Masks
     from policylang.trace.replay import Replayed
     from policylang.trace.report import Report
 
 
-def report_text(report: Report, why: tuple[str, str]) -> str:
-    """The report for a reader: what was counted, and how to ask why."""
+class Why(NamedTuple):
+    """The options of the commands that ask why a decision was made, then and now; the latter empty without a candidate."""
+
+    then: str
+    now: str = ""
+
+    def commands(self, id_: str) -> tuple[str, str]:
+        """The two commands about one decision."""
+        return f"policylang why {id_} {self.then}", f"policylang why {id_} {self.then}{self.now}"
+
+
+def report_text(report: Report, examples: Iterable[Example], why: Why) -> str:
+    """The report for a reader: what was counted, and decisions to look at with the command that shows why.
+
+    Of examples, which are about a candidate, it is told what changes.
+    """
     from policylang.trace.report import ranked
 
     if not report.verdicts:
@@ -29,16 +44,26 @@ def report_text(report: Report, why: tuple[str, str]) -> str:
         ("outcomes", report.transitions),
         ("rules that decide now", report.gained),
         ("rules that decide no more", report.lost),
+        ("what changes", report.parts),
         ("actions", report.actions),
         ("agents", report.agents),
         ("not replayable", report.problems),
     ):
         lines += _section(title, counter)
-    then, now = why
+    told = {example.id: example.changes for example in examples}
     for transition, ids in report.examples.items():
         lines.append(f"examples of {transition}")
-        lines += [f"  {(now or then).format(id_)}" for id_ in ids]
+        for id_ in ids:
+            lines.append(f"  {why.commands(id_)[1]}")
+            lines += [line for change in told.get(id_, ()) for line in _change(change)]
     return "\n".join(lines)
+
+
+def _change(change: Change) -> Iterator[str]:
+    """Both sides of one part; what became of the outcome stands above."""
+    if change.at != "outcome":
+        then, now = map(visible, change.sides)
+        yield from (f"    {visible(change.at)}", f"      - {then}", f"      + {now}")
 
 
 def _section(title: str, counter: Counter[str]) -> list[str]:
@@ -90,9 +115,9 @@ def _written(part: Any) -> str:
     return json_text(part, sort_keys=True)
 
 
-def example_json(example: Example, why: tuple[str, str]) -> dict[str, Any]:
+def example_json(example: Example, why: Why) -> dict[str, Any]:
     """One example of what a candidate decides otherwise, with the commands that show why."""
-    then, now = why
+    then, now = why.commands(example.id)
     return {
         "id": example.id,
         "transition": example.transition,
@@ -100,7 +125,8 @@ def example_json(example: Example, why: tuple[str, str]) -> dict[str, Any]:
         "agent": example.agent,
         "then": None if example.then is None else _case_json(example.then),
         "now": _case_json(example.now),
-        "why": {"then": then.format(example.id), "now": now.format(example.id)},
+        "changes": [{"at": c.at, "then": c.then, "now": c.now} for c in example.changes],
+        "why": {"then": then, "now": now},
     }
 
 

@@ -134,7 +134,7 @@ def _required(requirement: Mapping[str, Any]) -> str:
 
 
 def _called(name: str, arguments: Mapping[str, Any]) -> str:
-    return f"{name}({', '.join(f'{key}: {_written(value)}' for key, value in arguments.items())})"
+    return f"{name}({', '.join(f'{key}: {_written(value)}' for key, value in sorted(arguments.items()))})"
 
 
 def _written(value: Any) -> str:

@@ -175,6 +175,8 @@ class TraceView:
     def query(self, sql: str, values: dict[str, Any] | None = None) -> tuple[list[str], list[Any]]:
         """The names of the columns and the rows that an SQL query gives. Raises `TraceQueryError`."""
         with _asked():
+            if not self.database.extract_statements(sql):
+                raise TraceQueryError("there is no query in it")
             found = self.database.execute(sql, values) if values else self.database.execute(sql)
             names = [column[0] for column in found.description or ()]
             return names, found.fetchall()

@@ -108,10 +108,11 @@ def ranked(counter: Counter[str]) -> list[tuple[str, int]]:
 
 
 def _parts(replayed: Replayed) -> tuple[str, ...]:
-    """Where a decision is not the one that was recorded."""
+    """What of a decision is not as it was recorded, besides its outcome and the rules behind it, which are counted apart."""
     if replayed.now is None:
         return ()
-    return tuple(places(replayed.recorded["decision"], replayed.now["decision"]))
+    found = places(replayed.recorded["decision"], replayed.now["decision"])
+    return tuple(at for at in found if at not in ("outcome", "determining"))
 
 
 def _rules(made: Mapping[str, Any]) -> set[str]:

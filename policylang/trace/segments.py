@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +98,15 @@ def seal(path: Path, number: int) -> Path:
     path.rename(sealed)
     sync_folder(path.parent)
     return sealed
+
+
+def sync_content(number: int) -> None:
+    """Make the content of an open file durable, and what is needed to find it again. Raises `OSError`."""
+    if sys.platform == "darwin":
+        # There is no `fdatasync` on macOS, and its `fsync` leaves the content in the cache of the drive.
+        fcntl.fcntl(number, fcntl.F_FULLFSYNC)
+    else:
+        os.fdatasync(number)
 
 
 def sync_folder(folder: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, Self
 from policylang.errors import PolicyError
 from policylang.trace.chain import FIRST, Record, chained
 from policylang.trace.identity import Identities
-from policylang.trace.segments import OPEN, frame, seal, sync_folder
+from policylang.trace.segments import OPEN, frame, seal, sync_content, sync_folder
 
 SEGMENT_BYTES: Final = 16 << 20
 """The size at which a segment is sealed and the next one begun."""
@@ -216,7 +216,7 @@ class SegmentWriter:
         while view:
             view = view[os.write(segment.number, view) :]
         if self._durability is Durability.DURABLE:
-            os.fdatasync(segment.number)
+            sync_content(segment.number)
         else:
             self._unsynced = True
             self._sync_later()
@@ -285,7 +285,7 @@ class SegmentWriter:
                     return
                 self._unsynced = False
                 try:
-                    os.fdatasync(self._segment.number)
+                    sync_content(self._segment.number)
                 except OSError:
                     # What was lost cannot be told from what was not: the next record begins anew.
                     self._abandon()

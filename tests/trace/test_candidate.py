@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -233,6 +234,94 @@ def test_the_report_is_written_for_people_and_programs(path: Path, run: Run) -> 
     assert page.count("<svg") == 2
     assert run(*asked[:3], "--html", "x.html").exit_code == 2
     assert run(*asked, id_, "--resume", "x").exit_code == 2
+
+
+DUTIES = """
+module shop version "1.0.0"
+fact customer { id: String key, email: String, card: String secret, tier: String }
+action refund { amount: Decimal(2) }
+decision greeting: String default "-"
+rule small: allow refund if refund.amount <= 50.00 because "{refund.amount} for {customer.email}"
+rule big: require approval(by: "manager") for refund if refund.amount > 50.00
+rule tell: oblige notify(to: customer.email, card: customer.card) on refund if customer.tier == "pro"
+rule hello: set greeting = "dear " + customer.email if customer.tier == "pro"
+rule hold: set greeting = customer.card if customer.tier == "vip"
+"""
+
+
+def asked(amount: str, tier: str) -> dict[str, object]:
+    """A refund for a customer of a tier, whose greeting is wanted."""
+    customer = {"id": "c1", "email": "c1@example.org", "card": "4111-2222", "tier": tier}
+    given = {"action": "refund", "args": {"amount": amount}, "facts": {"customer": customer}}
+    return {**given, "decisions": ["greeting"]}
+
+
+@pytest.fixture
+def duties(tmp_path: Path) -> Path:
+    """A store of three decisions with values, obligations and an approval."""
+    path = tmp_path / "{x} duties.duckdb"
+    with loads(DUTIES) as policy, TraceStore.open(path) as store:
+        for amount, tier in (("20.00", "pro"), ("80.00", "pro"), ("10.00", "vip")):
+            store.record(policy.case(asked(amount, tier)), agent="bot-7")
+    return path
+
+
+def test_what_changes_of_a_decision_is_shown_on_both_sides(duties: Path, run: Run) -> None:
+    """Values, obligations, approvals and reasons that a candidate changes are counted and shown, in every form, without secrets."""
+    changed = DUTIES.replace('"manager"', '"director"').replace("dear ", "hello ")
+    changed = changed.replace("to: customer.email", 'to: "ops"').replace(
+        "set greeting = customer.card", 'set greeting = customer.card + "!"'
+    )
+    Path("next.policy").write_text(changed)
+    question = ("replay", "--store", str(duties), "--with", "next.policy")
+    text = run(*question).stdout
+    told = [line.strip() for line in text.splitlines()]
+    counted = told[told.index("what changes") + 1 : told.index("actions")]
+    assert sorted(tuple(line.split()) for line in counted) == [
+        ("1", "reasons"), ("1", "requires"), ("2", "obligations"), ("3", "values.shop.greeting"),
+    ]  # fmt: skip
+    for lines in (
+        ("- dear c1@example.org, by shop.hello", "+ hello c1@example.org, by shop.hello"),
+        ("- notify(card: (secret), to: c1@example.org)", "+ notify(card: (secret), to: ops)"),
+        ("requires", "- approval(by: manager)", "+ approval(by: director)"),
+        ("- (secret), by shop.hold", "+ (secret), by shop.hold"),
+        ("- big: refund needs approval by manager", "+ big: refund needs approval by director"),
+    ):
+        assert "\n".join(lines) in "\n".join(told)
+    answer = run(*question, "--json", "--html", "report.html")
+    examples = json.loads(answer.stdout)["examples"]
+    (approval,) = [e for e in examples if e["now"]["outcome"] == "needs_approval"]
+    changes = {change["at"]: (change["then"], change["now"]) for change in approval["changes"]}
+    assert [side[0]["by"] for side in changes["requires"]] == ["manager", "director"]
+    page = Path("report.html").read_text("utf-8")
+    assert "<td>hello c1@example.org, by shop.hello</td>" in page
+    for shown in (text, answer.stdout, page):
+        assert "4111" not in shown
+
+
+def test_other_words_are_no_other_decision(duties: Path, run: Run) -> None:
+    """A candidate that only words reasons otherwise decides the same, and what it says is shown beside what was said."""
+    Path("next.policy").write_text(DUTIES.replace("{refund.amount} for", "paid to"))
+    told = run("replay", "--store", str(duties), "--with", "next.policy").stdout.splitlines()
+    assert told[:3] == ["3 same", "what changes", "         2  reasons alone"]
+    at = told.index("examples of reasons alone")
+    assert [line.strip() for line in told[at + 2 : at + 5]] == [
+        "reasons", "- small: 20.00 for c1@example.org", "+ small: paid to c1@example.org",
+    ]  # fmt: skip
+
+
+def test_commands_that_show_why_ask_the_same_candidate(duties: Path, run: Run) -> None:
+    """The commands of a report name the candidate with its params, whatever the path of the store."""
+    policy = DUTIES.replace("<= 50.00", "<= most").replace(
+        "decision", "param most: Decimal(2) = 50.00\ndecision", 1
+    )
+    Path("next.policy").write_text(policy)
+    given = ("--store", str(duties), "--with", "next.policy", "--param", "most=1.00")
+    form = json.loads(run("replay", *given, "--json").stdout)
+    assert form["transitions"] == {"allow -> deny": 2}
+    command = shlex.split(form["examples"][0]["why"]["now"])
+    assert command[3:] == list(given)
+    assert run(*command[1:]).stdout.startswith("deny refund")
 
 
 def test_both_sides_of_a_difference_are_shown(path: Path, run: Run) -> None:
