@@ -96,9 +96,12 @@ def _form(statement: _Declaring) -> str:
         case tree.DefineStatement(name=name, parameters=parameters):
             inside = ", ".join(_text(parameter) for parameter in parameters)
             return f"{name.text}({inside})" if parameters else name.text
-        case tree.FactStatement(name=name, fields=fields, cardinality=cardinality):
+        case tree.FactStatement(name=name, fields=fields, cardinality=cardinality, source=source):
             inside = ", ".join(_text(field) for field in fields)
-            return f"{cardinality.value} {name.text} {{ {inside} }}"
+            come = f" from {source.source.value}" if source else ""
+            return f"{cardinality.value} {name.text}{come} {{ {inside} }}"
+        case tree.TableStatement(name=name, columns=columns):
+            return f"table {name.text} ({', '.join(_text(column) for column in columns)})"
         case _:
             return _text(statement)
 
