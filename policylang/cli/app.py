@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import traceback
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any, Final
 import click
 
 from policylang import __version__
-from policylang.cli.output import ExitCode, expect_json, refuse
+from policylang.cli.output import ExitCode, UnwritableError, expect_json, refuse
 from policylang.cli.project_settings import apply_settings
 from policylang.diagnostics import Diagnostic
 from policylang.errors import PolicyInvalid
@@ -70,6 +71,14 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments. One that is no text is refused at once, unless it is the name of a file."""
+        for given in args:
+            if not _is_text(given) and not os.path.lexists(given):
+                shown = given.encode("utf-8", "backslashreplace").decode()
+                ctx.fail(f"`{shown}` is not UTF-8, and there is no such file")
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -103,17 +112,33 @@ class Commands(click.Group):
             refuse(refused.diagnostics)
             ctx.exit(ExitCode.POLICY_ERRORS)
         except OSError as error:
-            refuse([_unreadable(error)])
+            refuse([unusable(error)])
             ctx.exit(ExitCode.FAILED)
         except Exception as bug:  # noqa: BLE001 (the one place that stands before the terminal)
             _ask_for_a_report(bug)
             ctx.exit(ExitCode.FAILED)
 
 
-def _unreadable(error: OSError) -> Diagnostic:
+def _is_text(given: str) -> bool:
+    """Whether an argument came as UTF-8: bytes that are none come as halves of surrogate pairs."""
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def unusable(error: OSError) -> Diagnostic:
+    """The diagnostic of a file that cannot be read or written; a failure without a name is of a standard stream."""
     from policylang.syntax import codes
 
     problem = (error.strerror or str(error)).lower()
+    if isinstance(error, UnwritableError) or error.errno in _NO_ROOM:
+        name = error.filename or "standard output"
+        return codes.UNWRITABLE_FILE.at(None, name=name, problem=problem)
     return codes.UNREADABLE_FILE.at(None, name=error.filename or "standard input", problem=problem)
 
 

@@ -21,6 +21,7 @@ from policylang.cli.output import (
     json_option,
     report,
     write_json,
+    writing,
 )
 from policylang.diagnostics import Diagnostic, Source
 
@@ -81,13 +82,14 @@ def command(
         write_json({"files": files, "diagnostics": diagnostics_json(diagnostics)})
     elif show_diff:
         _show(changed)
+    quiet = as_json or not formatted
     if not (only_check or show_diff):
-        _write(formatted, quiet=as_json)
+        _write(formatted, quiet)
     report(diagnostics)
     if diagnostics:
         ctx.exit(ExitCode.POLICY_ERRORS)
     if only_check or show_diff:
-        _say(changed, len(formatted), "would change", quiet=as_json)
+        _say(changed, len(formatted), "would change", quiet)
         ctx.exit(ExitCode.FAILED if changed else ExitCode.OK)
 
 
@@ -134,7 +136,9 @@ def _write(formatted: list[Formatted], quiet: bool) -> None:
         return
     changed = [each for each in formatted if each.changed]
     for each in changed:
-        _replace(Path(each.source.name), each.text)
+        path = Path(each.source.name)
+        with writing(path):
+            _replace(path, each.text)
     _say(changed, len(formatted), "rewritten", quiet)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from policylang.cli.output import json_option, write_json
+from policylang.cli.output import json_option, write_json, writing
 
 
 @click.command("init")
@@ -23,14 +23,17 @@ def command(folder: Path, as_json: bool) -> None:
     \b
     policylang init refunds
     """
+    if folder.exists() and not folder.is_dir():
+        raise click.ClickException(f"{folder} is a file; name a folder, which is made")
     project = dict(_files(files("policylang.cli").joinpath("project")))
     present = [name for name in project if (folder / name).exists()]
     if present:
         raise click.ClickException(f"{folder / present[0]} is already there; nothing was written")
     for name, content in project.items():
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
     _say(folder, sorted(project), as_json)
 
 

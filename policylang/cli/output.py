@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import IO, Any, Final
@@ -68,6 +69,25 @@ def json_text(value: object, *, indent: int | None = None, sort_keys: bool = Fal
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
+class UnwritableError(OSError):
+    """A file that cannot be written; one that cannot be read is told as another problem."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Around the writing of a file: what goes wrong with that raises `UnwritableError`, with its name."""
+    try:
+        yield
+    except OSError as error:
+        raise UnwritableError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text file in UTF-8. Raises `UnwritableError` where that cannot be done."""
+    with writing(path):
+        path.write_text(text, encoding="utf-8")
+
+
 def read_input(path: str) -> bytes:
     """The content of a file, or of standard input where `path` is `-`."""
     return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
@@ -78,7 +98,8 @@ def refuse(diagnostics: Sequence[Diagnostic]) -> None:
     asked for to standard output, which nothing else has been written to."""
     ctx = click.get_current_context(silent=True)
     if ctx is not None and ctx.meta.get(_JSON):
-        write_json({"diagnostics": diagnostics_json(diagnostics)})
+        with suppress(OSError):  # Where standard output is what fails, standard error says so.
+            write_json({"diagnostics": diagnostics_json(diagnostics)})
     report(diagnostics)
 
 

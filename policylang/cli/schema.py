@@ -152,6 +152,13 @@ def _draft(source: str, name: str | None, keyword: str | None, rows: int) -> str
     raise click.UsageError(f"`{source}` is no .json, no .jsonl and no module:Class")
 
 
+_SCHEMA_WORDS: Final = frozenset(
+    {"$schema", "$ref", "$defs", "definitions", "type", "properties", "allOf", "anyOf", "oneOf"}
+    | {"enum", "const", "tools", "function", "parameters", "input_schema", "inputSchema"}
+)
+"""Words of which a schema, or a tool, has at least one."""
+
+
 def _from_schema(path: Path, name: str, keyword: str | None, _rows: int) -> str:
     from policylang.facts.drafts import draft_from_schema
 
@@ -161,8 +168,10 @@ def _from_schema(path: Path, name: str, keyword: str | None, _rows: int) -> str:
         raise click.ClickException(f"{path}: this is not JSON: {error}") from error
     if isinstance(schema, list):
         schema = {"tools": schema}
-    if not isinstance(schema, Mapping):
-        raise click.ClickException(f"{path}: a JSON Schema is an object")
+    if not isinstance(schema, Mapping) or not _SCHEMA_WORDS.intersection(schema):
+        raise click.ClickException(
+            f"{path}: this is no JSON Schema and no list of tools; a sample, with one object a line, is a *.jsonl"
+        )
     return draft_from_schema(schema, name, path.name, keyword or "action")
 
 

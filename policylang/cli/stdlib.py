@@ -79,8 +79,13 @@ def _found(name: str) -> StandardModule:
     wanted = name if name.startswith("std.") else f"std.{name}"
     if wanted in modules:
         return modules[wanted]
-    close = get_close_matches(wanted, modules, n=1)
-    hint = f"; did you mean `{close[0]}`?" if close else "; `policylang stdlib list` has them all"
+    prefix = f"{STDLIB_PREFIX}."
+    close = get_close_matches(wanted.removeprefix(prefix), stdlib_names(), n=1)
+    hint = (
+        f"; did you mean `{prefix}{close[0]}`?"
+        if close
+        else "; `policylang stdlib list` has them all"
+    )
     raise click.UsageError(f"the standard library has no module `{name}`{hint}")
 
 

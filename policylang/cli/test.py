@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from policylang.cli.loading import Deployment, deployment_options
-from policylang.cli.output import ExitCode, json_option, write_json
+from policylang.cli.output import ExitCode, json_option, write_file, write_json
 
 if TYPE_CHECKING:
     from policylang.bundle.bundle import Bundle
@@ -69,7 +69,7 @@ def command(
     if junit is not None:
         from policylang.bundle.junit import junit_xml
 
-        junit.write_text(junit_xml(results), encoding="utf-8")
+        write_file(junit, junit_xml(results))
     _summarize(results, covered, as_json)
     enough = covered is None or fail_under is None or covered.percent >= fail_under
     if not enough and not as_json:

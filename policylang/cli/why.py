@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from policylang.cli.loading import Deployment, deployment_options
-from policylang.cli.output import json_option, read_input, write_json
+from policylang.cli.output import json_option, read_input, write_file, write_json
 from policylang.cli.traces import STORE_VARIABLE
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def command(
     answer = _answer(case, atom, outcome, atoms=atoms, absent=absent)
     for path, drawn in ((svg_path, "svg"), (html_path, "html")):
         if path is not None:
-            path.write_text(answer.text(drawn, sys.stdout) + "\n", encoding="utf-8")
+            write_file(path, answer.text(drawn, sys.stdout) + "\n")
     if as_json:
         write_json(answer.json())
     else:

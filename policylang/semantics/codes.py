@@ -343,3 +343,9 @@ LOCAL_TWICE = _lint(
     "this one is local to its `not`",
     "bind `{name}` outside where the same is meant; else give one of them another name",
 )
+VARIABLE_ALONE = _lint(
+    "PL0515",
+    "comparison with a variable that stands nowhere else",
+    "`{name}` is a variable here, and the comparison holds whatever the value is",
+    "a name with a capital is a variable",
+)

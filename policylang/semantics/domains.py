@@ -37,6 +37,23 @@ from policylang.semantics.words import a_type
 from policylang.semantics.world import World
 from policylang.syntax import tree
 
+_EXACT: Final = "numbers are exact: `Int`, or `Decimal(2)` with two places"
+_OTHERS: Final = {
+    **dict.fromkeys(("float", "double", "number", "real", "numeric", "money", "currency"), _EXACT),
+    **dict.fromkeys(("timestamp", "instant"), "a time with its zone is a `DateTime`"),
+    **dict.fromkeys(("array", "tuple", "sequence"), "write `List[...]`, or `Set[...]`"),
+    **dict.fromkeys(
+        ("dict", "map", "object", "struct", "record"),
+        "a record is written `List[{ ... }]`, or as a fact",
+    ),
+    **dict.fromkeys(
+        ("any", "json", "unknown", "unspecified"),
+        "every value has a type: there is none for any value",
+    ),
+    "optional": "what may be missing has a `?` after its type: `String?`",
+}
+"""Types of other languages, in lower case, and what is written here."""
+
 _SCALARS: Final = {scalar.value: scalar for scalar in ScalarType}
 _BOUNDED: Final = (DATE, DATETIME, TIME, DURATION)
 
@@ -175,7 +192,7 @@ class Domains:
         if found is not None or owner is None or path.last.text in self._world.lost:
             return found
         known = [*owner.types, *(BUILTIN_TYPES if owner is module else ())]
-        hint = did_you_mean(path.last.text, known)
+        hint = _OTHERS.get(path.last.text.lower()) or did_you_mean(path.last.text, known)
         where = "in this module" if owner is module else f"in module `{owner.name}`"
         self._report(
             codes.UNKNOWN_NAME.at(path.span, what="type", name=path.text, where=where, hint=hint)

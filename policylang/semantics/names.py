@@ -348,10 +348,17 @@ def unknown_name(
         )
     if first.text in module.refused:
         return None
-    hint = _hint(names, module, first.text, also)
+    hint = _import_of(first.text, rest) or _hint(names, module, first.text, also)
     return codes.UNKNOWN_NAME.at(
         first.span, what=what, name=first.text, where="in this module", hint=hint
     )
+
+
+def _import_of(first: str, rest: Sequence[tree.Name]) -> str | None:
+    """What to write where a path starts with the last name of a standard module that is not imported."""
+    if not rest or first not in stdlib_names():
+        return None
+    return f"`{first}` is a standard module: add `use {STDLIB_PREFIX}.{first}`"
 
 
 _NOTHING: Final = ("null", "none", "nil", "undefined")

@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from policylang.cli.app import policylang
+from policylang.cli.output import ExitCode
+from tests.cli.conftest import Run
 
 POLICY = """\
 module refunds version "1.0.0"
@@ -146,3 +148,11 @@ def test_a_profile_for_programs() -> None:
     found = json.loads(result.stdout)
     assert found["refused"] == {"invalid_facts": 1}
     assert found["fields"]["customer.tier"]["by"] == {"lower": 1}
+
+
+def test_a_request_is_no_schema(run: Run, project: Path) -> None:
+    """JSON that is neither a schema nor a list of tools gives no draft, and is told what would."""
+    answer = run("schema", "import", "requests/small_refund.json")
+    assert answer.exit_code == ExitCode.FAILED
+    assert "no JSON Schema" in answer.stderr
+    assert answer.stdout == ""

@@ -115,3 +115,24 @@ def test_fmt_writes_unix_lines(run: Run, tmp_path: Path) -> None:
     path.write_bytes(UGLY.replace("\n", "\r\n").encode())
     assert run("fmt", "orders.policy").exit_code == ExitCode.OK
     assert path.read_bytes() == PRETTY.encode()
+
+
+def test_a_folder_that_cannot_be_written_is_told(
+    run: Run, ugly: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A policy that cannot be replaced is named, not the file that was to take its place, and is left as it is."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", ".orders.policy.x7")
+
+    monkeypatch.setattr("policylang.cli.fmt.tempfile.mkstemp", refuse)
+    answer = run("fmt", "orders.policy")
+    assert answer.exit_code == ExitCode.FAILED
+    assert "error[PL0007]: cannot write `orders.policy`: permission denied" in answer.stderr
+    assert ugly.read_text(encoding="utf-8") == UGLY
+
+
+def test_where_nothing_was_read_nothing_is_said_to_be_right(run: Run, tmp_path: Path) -> None:
+    """`fmt` of a policy that it cannot read speaks of its errors alone."""
+    (tmp_path / "broken.policy").write_text(BROKEN, encoding="utf-8")
+    assert "in the one style" not in run("fmt", "broken.policy").stderr

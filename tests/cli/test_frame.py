@@ -121,6 +121,58 @@ def test_completion_offers_commands() -> None:
     assert "explain" in finished.stdout
 
 
+# --- streams ---------------------------------------------------------------------------------------------
+
+
+def _in_a_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A line of a shell in which `policylang` is this package."""
+    script = f'policylang() {{ "{sys.executable}" -m policylang "$@"; }}; {command}'
+    return subprocess.run(
+        ["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    """A folder with a policy that is sound."""
+    (tmp_path / "orders.policy").write_text("module orders\naction cancel\nrule r: allow cancel\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_bug(closed: str, sound: Path) -> None:
+    """A command works where its caller has closed standard streams, and writes over no file in their place."""
+    before = (sound / "orders.policy").read_bytes()
+    finished = _in_a_shell(f"policylang check {closed}", sound)
+    assert finished.returncode == ExitCode.OK
+    assert finished.stderr == ""
+    assert (sound / "orders.policy").read_bytes() == before
+
+
+def test_closed_input_is_empty_input(sound: Path) -> None:
+    """A request from a standard input that is closed is no request."""
+    finished = _in_a_shell("policylang eval . --request - <&-", sound)
+    assert finished.returncode == ExitCode.DENY
+    assert "it is empty" in finished.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("arguments", ["check", "check --json", "--help", "explain PL0001"])
+def test_output_that_finds_no_room_is_told(arguments: str, sound: Path) -> None:
+    """Where what a command prints cannot be written, standard error says so, and the status is 1."""
+    finished = _in_a_shell(f"policylang {arguments} > /dev/full", sound)
+    assert finished.returncode == ExitCode.FAILED
+    assert "error[PL0007]: cannot write `standard output`" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_a_reader_that_stops_early_is_no_error(sound: Path) -> None:
+    """Who reads one line of what is printed sees no complaint about the rest."""
+    finished = _in_a_shell("policylang explain | head -n 1", sound)
+    assert finished.stdout.startswith("PL0001")
+    assert finished.stderr == ""
+
+
 class _Terminal:
     def isatty(self) -> bool:
         return True

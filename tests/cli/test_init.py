@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from policylang.cli.app import policylang
 from policylang.cli.output import ExitCode
+from tests.cli.conftest import Run
 
 
 def test_init_writes_a_project_and_says_what_to_do_next(tmp_path: Path) -> None:
@@ -29,3 +30,12 @@ def test_init_touches_nothing_that_is_there(tmp_path: Path) -> None:
     assert "refunds.policy is already there" in answer.output
     assert [path.name for path in tmp_path.iterdir()] == ["refunds.policy"]
     assert (tmp_path / "refunds.policy").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_file_in_place_of_the_folder_is_told(run: Run, tmp_path: Path) -> None:
+    """`init` makes a folder; where a file of that name is, it says so and leaves it alone."""
+    (tmp_path / "refunds").write_text("mine")
+    answer = run("init", "refunds")
+    assert answer.exit_code == ExitCode.FAILED
+    assert "refunds is a file" in answer.stderr
+    assert (tmp_path / "refunds").read_text() == "mine"

@@ -161,3 +161,35 @@ def test_what_can_sensibly_be_meant_gets_no_warning(rules: str) -> None:
     unread = {"PL0502", "PL0503"}
     found = [d for d in checked(DECLARED + rules).diagnostics if d.code not in unread]
     assert [str(problem) for problem in found] == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("n.flag == True", ["True"]),
+        ("False == n.flag", ["False"]),
+        ("n.flag == True and n.other == True", ["True", "True"]),
+        ("n.flag == True or n.other == False", ["True", "False"]),
+        ("n.tier == Pro", ["Pro"]),
+        ("not (n.tier == Pro)", ["Pro"]),
+        ("n.tier == X and n.best == X", []),
+        ("n.tier == X and link(a: X)", []),
+        ("n.tier == pro and n.flag == true", []),
+        ("link(a: X)", []),
+        ("X in n.names", []),
+    ],
+)
+def test_a_variable_in_place_of_a_value_is_told(condition: str, told: list[str]) -> None:
+    """An `==` with a variable that stands nowhere else, or has the name of a value elsewhere, is a warning; others are none."""
+    text = (
+        "enum Tier { free, pro } fact n { flag: Bool, other: Bool, tier: Tier, best: Tier, names: Set[Tier] }"
+        f" facts link {{ a: Tier }} action go rule r: allow go if {condition}"
+    )
+    found = [d for d in checked(text).diagnostics if d.code == "PL0515"]
+    assert [d.message.split("`")[1] for d in found] == told
+
+
+def test_a_variable_of_a_message_is_no_value() -> None:
+    """A variable that is bound for the sentence of a rule stands elsewhere: in the sentence."""
+    text = 'fact n { a: Int } action go rule r: allow go if X == n.a + 1 because "{X} of them"'
+    assert [d.code for d in checked(text).diagnostics] == []

@@ -10,6 +10,7 @@ from typing import Final
 
 from policylang.diagnostics import Diagnostic, Span
 from policylang.semantics import codes
+from policylang.semantics.lints.alone import variables_alone
 from policylang.semantics.lints.bundle import LintedBundle
 from policylang.semantics.lints.covered import covered_rules
 from policylang.semantics.lints.locals import names_local_twice
@@ -23,6 +24,7 @@ LINTS: Final[tuple[Callable[[LintedBundle], Iterator[Diagnostic]], ...]] = (
     unmentioned_members,
     optional_values,
     names_local_twice,
+    variables_alone,
     conditions_without_choice,
     covered_rules,
 )
