@@ -205,6 +205,7 @@ def _cell(value: float, least: float, *, is_base: bool) -> str:
 
 def load() -> None:
     """Fifty modules, each with a version in shadow and one in canary, from the store."""
+    print(f"{MODULES} modules, a canary and a shadow each")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "traces.duckdb"
         with TraceStore.open(path, durability="buffered") as store:
@@ -219,23 +220,51 @@ def load() -> None:
                 rollouts.start(f"m{number}@1.1.0", by="bench", stage=Stage.CANARY, settings=canary)
                 rollouts.start(f"m{number}@1.2.0", by="bench")
         with TraceStore.open(path, durability="buffered") as store:
-            start = time.perf_counter()
-            deployment = Deployment(store)
-            loaded = time.perf_counter()
-            deployment.decide(request(0, "c1"))
-            first = time.perf_counter()
-            deployment.decide(request(0, "c1"))
-            second = time.perf_counter()
-            print(f"{MODULES} modules, a canary and a shadow each")
-            print(f"  load and compose what is active   {loaded - start:6.3f} s")
-            print(f"  first decision beside a canary    {first - loaded:6.3f} s")
-            print(f"  the same again                    {(second - first) * 1e6:6.0f} us")
-            for number in range(1, MODULES):
-                deployment.decide(request(number, "c1"))
-            print(
-                f"  all {MODULES} candidates composed        {time.perf_counter() - start:6.3f} s"
-            )
-            deployment.close()
+            _loaded(store)
+
+
+def _loaded(store: TraceStore) -> None:
+    """Load, compose every candidate, and let every module decide for the first time: by the clock and the processor."""
+    watch = Watch()
+    deployment = Deployment(store)
+    watch.told("load, and compose what is active")
+    deployment.decide(request(0, "c1"))
+    watch.told("first decision beside a canary and a shadow")
+    wrong = deployment.prepare()
+    watch.told(f"compose all {2 * MODULES - 1} other candidates")
+    watch.sum("load and compose everything")
+    for number in range(1, MODULES):
+        deployment.decide(request(number, "c1"))
+    watch.told(f"first decisions about {MODULES - 1} other actions")
+    deployment.close()
+    if wrong:
+        sys.exit(f"no programs: {wrong}")
+
+
+class Watch:
+    """Tells how long what was done since it was last asked took."""
+
+    def __init__(self) -> None:
+        self._first = self._last = self._now()
+
+    @staticmethod
+    def _now() -> tuple[float, float]:
+        return time.perf_counter(), time.process_time()
+
+    def told(self, what: str) -> None:
+        """Print what was done since the last time."""
+        now = self._now()
+        self._print(what, self._last, now)
+        self._last = self._now()
+
+    def sum(self, what: str) -> None:
+        """Print what was done since the beginning."""
+        self._print(what, self._first, self._now())
+
+    @staticmethod
+    def _print(what: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+        clock, processor = end[0] - start[0], end[1] - start[1]
+        print(f"  {what:46} {clock:6.3f} s   processor {processor:6.3f} s")
 
 
 if __name__ == "__main__":

@@ -267,9 +267,11 @@ def status(module: str | None, store_path: str, show_all: bool, as_json: bool) -
     from policylang.rollout.rollouts import Rollouts
 
     with changed(store_path) as store:
-        found = Rollouts(store).status(module)
+        rollouts = Rollouts(store)
+        found = rollouts.status(module)
+        problems = rollouts.problems(found)
     if as_json:
-        write_json({name: _module_json(name, found) for name in found.versions})
+        write_json({name: _module_json(name, found, problems) for name in found.versions})
         return
     for name, versions in found.versions.items():
         click.echo(name)
@@ -277,6 +279,8 @@ def status(module: str | None, store_path: str, show_all: bool, as_json: bool) -
         shown = [one for one in known if show_all or one.stage.value in _STAGES]
         for standing in shown:
             click.echo(_standing_line(standing, found.counted.get(standing.rollout, {})))
+            if standing.name in problems:
+                click.echo(f"    no program with the active modules: {problems[standing.name]}")
         if len(shown) < len(known):
             click.echo(f"  and {len(known) - len(shown)} in no stage: --all shows them")
 
@@ -366,19 +370,19 @@ def _counted_text(counted: Mapping[str, int]) -> str:
     return ", ".join(found) or "compared 0"
 
 
-def _module_json(name: str, found: Status) -> dict[str, Any]:
+def _module_json(name: str, found: Status, problems: Mapping[str, str]) -> dict[str, Any]:
     module = found.modules[name]
     return {
         "active": module.active,
         "sequence": module.sequence,
         "versions": [
-            _version_json(module.standing(version.version), found)
+            _version_json(module.standing(version.version), found, problems)
             for version in found.versions[name]
         ],
     }
 
 
-def _version_json(standing: Standing, found: Status) -> dict[str, Any]:
+def _version_json(standing: Standing, found: Status, problems: Mapping[str, str]) -> dict[str, Any]:
     form: dict[str, Any] = {
         "version": standing.version,
         "stage": standing.stage.value,
@@ -387,5 +391,6 @@ def _version_json(standing: Standing, found: Status) -> dict[str, Any]:
         "held": standing.is_held,
         "settings": standing.settings.to_json(),
         "counted": dict(found.counted.get(standing.rollout, {})),
+        "problem": problems.get(standing.name, ""),
     }
     return {name: value for name, value in form.items() if value not in ("", False, {})}

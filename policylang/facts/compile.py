@@ -49,6 +49,7 @@ class _Compiler:
         self._reads = reads
         self._readers: dict[str, RelationReader] = {}
         self._ready: dict[str, Prepared] = {}
+        self._plain: dict[str, FactEntry] = {}
 
     @cached_property
     def _action_names(self) -> dict[str, tuple[str, ...]]:
@@ -131,7 +132,21 @@ class _Compiler:
             facts[name] = entries[full]
         return facts, ambiguous
 
+    @cached_property
+    def _with_lists(self) -> frozenset[str]:
+        """The relations of which lists are unfolded: what is made for them depends on what is read."""
+        relations = self._schema.relations.values()
+        return frozenset(r.parent for r in relations if r.parent is not None)
+
     def _entry(self, relation: Relation, reads: Collection[str] | None) -> FactEntry:
+        if relation.name in self._with_lists:
+            return self._made(relation, reads)
+        found = self._plain.get(relation.name)
+        if found is None:
+            found = self._plain[relation.name] = self._made(relation, reads)
+        return found
+
+    def _made(self, relation: Relation, reads: Collection[str] | None) -> FactEntry:
         reader = self._readers.get(relation.name)
         if reader is None:
             reader = self._readers[relation.name] = RelationReader(relation)

@@ -151,6 +151,13 @@ class Deployment:
         elif isinstance(decided.pending, tuple):
             self._watcher.drop(decided.pending)
 
+    def prepare(self) -> Mapping[str, str]:
+        """Compose every candidate now, and not with the first request that needs it; by name, what is wrong with those
+        that make no program with what is active."""
+        live = self._current()
+        composed = {c.standing.name: live.with_candidates([c]) for c in live.candidates}
+        return {name: made for name, made in composed.items() if isinstance(made, str)}
+
     def rest(self) -> None:
         """Wait until every decision that was settled is compared, and the comparisons are recorded."""
         self._watcher.settle()

@@ -158,6 +158,11 @@ class Live:
         self._known_reuses: dict[tuple[str, str] | str, object] = {}
         self._concerned: dict[str, tuple[tuple[Candidate, ...], tuple[Candidate, ...]]] = {}
 
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Everything beside the active program."""
+        return (*self.canaries, *self.shadows)
+
     def with_candidates(self, candidates: Iterable[Candidate]) -> Composed | str:
         """The program with these candidates in place of the active versions, or what is wrong with it."""
         wanted = tuple(candidates)

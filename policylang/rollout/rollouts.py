@@ -7,13 +7,13 @@ chain. Who decides by an older view is refused, so that two operators at once ca
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from policylang.errors import InternalError, PolicyInvalid
 from policylang.rollout import codes
-from policylang.rollout.composing import Composer
+from policylang.rollout.composing import Composer, problems_of
 from policylang.rollout.guards import GUARDS, Guard, Proposal, RefusedStepError
 from policylang.rollout.slicing import percent
 from policylang.rollout.stages import (
@@ -80,6 +80,11 @@ class Status:
     modules: Mapping[str, ModuleStanding]
     counted: Mapping[str, Mapping[str, int]]
 
+    def candidates(self) -> Iterator[Standing]:
+        """Every version in canary or shadow."""
+        for standing in self.modules.values():
+            yield from (s for s in (standing.canary, *standing.shadows) if s is not None)
+
 
 class Rollouts:
     """The rollouts of a store. `clock` says when a step is taken; `composer` is shared where there is one."""
@@ -107,6 +112,23 @@ class Rollouts:
             modules = standings(reading)
             known = {name: modules.get(name) or ModuleStanding(name) for name in versions}
             return Status(versions, known, counts(reading))
+
+    def problems(self, status: Status) -> dict[str, str]:
+        """What keeps candidates from being a program with what is active, by name; nothing of those that are one.
+
+        The other modules may have moved on since a guard asked.
+        """
+        with self._store.state.read() as reading:
+            seen = _seen(reading)
+            versions = [find_version(reading, s.module, s.version) for s in status.candidates()]
+        found = {}
+        for version in versions:
+            if version is not None:
+                together = {**seen.active, version.module: version}
+                problems = problems_of(self._composer, together.values())
+                if problems:
+                    found[version.name] = str(problems[0])
+        return found
 
     def history(self, module: str | None = None) -> tuple[Transition, ...]:
         """Every transition, or those of one module, in their order."""

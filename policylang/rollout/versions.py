@@ -157,7 +157,7 @@ def _unknown(reading: Reading, module: str, version: str | None) -> Diagnostic:
     known = {v.module: v for v in all_versions(reading)}
     if version is None or module not in known:
         published = ", ".join(f"`{name}`" for name in sorted(known)[:_MOST_NAMED])
-        listed = f"published are {published}" if known else "nothing is: `policylang publish`"
+        listed = f"published are {published}" if known else "nothing is published yet"
         hint = did_you_mean(module, list(known)) or listed
         return codes.UNKNOWN_MODULE.at(None, name=module, hint=hint)
     published = ", ".join(v.version for v in all_versions(reading, module))

@@ -131,6 +131,32 @@ def test_backtest_reports_as_a_shadow_does_and_is_noted(run: Run, store_path: st
         assert len(list(store.records(Filter(kind="backtest")))) == 1
 
 
+def test_what_is_published_is_backtested_from_the_store_alone(run: Run, store_path: str) -> None:
+    """MODULE@VERSION needs no file, and has its own params."""
+    shown = run(
+        "backtest", "shop@1.1.0", "--store", store_path, "--since", "30d", "--html", "b.html"
+    )
+    assert shown.exit_code == 0, shown.output
+    assert "shop@1.1.0 in backtest" in shown.output
+    assert "12 decisions, 10 answered alike" in shown.output
+    assert "--with shop@1.1.0" in Path("b.html").read_text()
+    given = run("backtest", "shop@1.1.0", "--store", store_path, "--param", "most=3")
+    assert given.exit_code == 2
+    unknown = run("backtest", "shop@9.0.0", "--store", store_path)
+    assert (unknown.exit_code, "PL0903" in unknown.output) == (3, True)
+
+
+def test_status_tells_what_is_no_program(run: Run, store_path: str) -> None:
+    """A candidate that the store has another text of is told beside what was counted of it, as JSON too."""
+    with TraceStore.open(store_path) as store, store.state.transaction() as tx:
+        tx.execute("UPDATE versions SET text = 'module shop' WHERE version = '1.1.0'")
+    shown = run("rollout", "status", "--store", store_path)
+    assert "no program with the active modules: error[PL0909]" in shown.output
+    told = json.loads(run("rollout", "status", "--store", store_path, "--json").output)
+    problems = [version.get("problem", "") for version in told["shop"]["versions"]]
+    assert ["PL0909" in problem for problem in problems] == [False, True]
+
+
 def test_backtest_of_a_broken_draft_shows_what_is_wrong(run: Run, store_path: str) -> None:
     """A draft with errors is reported as by `check`, and nothing is noted."""
     Path("draft.policy").write_text(text("2.0.0", 3) + "rule x: allow nothing")

@@ -348,6 +348,9 @@ def test_a_version_that_others_left_behind_is_told(store: TraceStore) -> None:
     with pytest.raises(RefusedStepError) as refused:
         rollouts.promote("shop@1.1.0", by="ann")
     assert refused.value.guard is Guard.COMPOSES
+    assert rollouts.problems(rollouts.status()) == {"shop@1.1.0": one.refused}
+    with deployed(store) as deployment:
+        assert deployment.prepare() == {"shop@1.1.0": one.refused}
     assert rollouts.history() == before
 
 
