@@ -193,7 +193,7 @@ def _facts(text: str | None) -> dict[str, Any]:
 
     if text is None:
         return {}
-    content = text if text.lstrip().startswith("{") else Path(text).read_text("utf-8")
+    content = text if text.lstrip().startswith("{") else Path(text).read_bytes()
     try:
         facts = read_json(content)
     except Unfit as unfit:

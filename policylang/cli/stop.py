@@ -35,9 +35,9 @@ def command(
     policylang stop agent:bot-7 --store traces.duckdb
     policylang stop all --lift --why "fixed in 1.4.1" --store traces.duckdb
     """
-    from policylang.gate.stops import Stops
+    from policylang.gate.stops import ACTION, AGENT, Stops
 
-    if name is None and (lift or why):
+    if (name is None and (lift or why)) or name in ("", AGENT, ACTION):
         raise click.UsageError("name what is stopped: an agent, an action, or all")
     with changed(store_path) as store:
         stops = Stops(store.state)

@@ -136,18 +136,21 @@ def chosen(
 def _time(text: str | None, option: str) -> str | None:
     if text is None:
         return None
-    if found := _AGO.fullmatch(text):
-        past = dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
-        return (dt.datetime.now(dt.UTC) - past).replace(tzinfo=None).isoformat()
     try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:
+        return _moment(text).isoformat()
+    except (ValueError, OverflowError):
         raise click.BadParameter(
             f"`{text}` is no time: write 30d, 12h, or 2026-11-20T09:00:00", param_hint=option
         ) from None
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
-    return moment.isoformat()
+
+
+def _moment(text: str) -> dt.datetime:
+    """A time in UTC, or so long ago. Raises `ValueError`, and `OverflowError` where no calendar reaches it."""
+    if found := _AGO.fullmatch(text):
+        past = dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
+        return (dt.datetime.now(dt.UTC) - past).replace(tzinfo=None)
+    moment = dt.datetime.fromisoformat(text)
+    return moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
 
 
 def _fact(text: str | None) -> tuple[str, str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import random
 import signal
@@ -180,6 +181,22 @@ def test_those_in_the_batch_of_an_interrupted_writer_are_refused(
             writer.write("decision", {"n": 1})
     assert batch.done.is_set()
     assert str(batch.error) == "cannot record: interrupted by KeyboardInterrupt"
+
+
+def test_records_are_made_durable_where_there_is_no_fdatasync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On macOS a record is acknowledged once the drive has it: `fsync` alone leaves it in the drive's cache."""
+    synced: list[int] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "platform", "darwin")
+        patched.delattr(os, "fdatasync")
+        patched.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+        patched.setattr(fcntl, "fcntl", lambda _number, operation: synced.append(operation))
+        with SegmentWriter(tmp_path) as writer:
+            writer.write("decision", {"n": 1})
+            assert synced == [51]
+    assert [record.body["n"] for record in all_records(tmp_path)] == [1]
 
 
 def test_a_closed_writer_refuses(tmp_path: Path) -> None:
