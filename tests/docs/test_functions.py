@@ -41,11 +41,22 @@ def _decided(condition: str, evaluator: EvaluatorName) -> Decision:
         return bundle.decide(request)
 
 
+@cache
+def _held(evaluator: EvaluatorName) -> frozenset[str]:
+    """The examples of what holds that do: all of them are rules of one module."""
+    policy, request = _page()
+    examples = [text for text, _ in _examples("Holds")]
+    rules = [f"rule r{i}: oblige o{i} on ask if {text}\n" for i, text in enumerate(examples)]
+    with loads(policy + "".join(rules), evaluator=evaluator) as bundle:
+        fired = {duty.name for duty in bundle.decide(request).obligations}
+    return frozenset(text for i, text in enumerate(examples) if f"o{i}" in fired)
+
+
 @pytest.mark.parametrize("evaluator", ["plan", "asp"])
 @pytest.mark.parametrize("condition", [text for text, _ in _examples("Holds")])
 def test_what_holds_on_the_page_holds(condition: str, evaluator: EvaluatorName) -> None:
     """A condition that the page says holds does, whoever evaluates it."""
-    assert [duty.name for duty in _decided(condition, evaluator).obligations] == ["hold"]
+    assert condition in _held(evaluator)
 
 
 @pytest.mark.parametrize("evaluator", ["plan", "asp"])
