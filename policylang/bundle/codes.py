@@ -1,6 +1,6 @@
 """The diagnostics of bundles: PL002x."""
 
-from policylang.diagnostics import declare
+from policylang.diagnostics import Severity, declare
 
 NO_MODULES = declare(
     "PL0020",
@@ -36,6 +36,13 @@ UNKNOWN_PLAN = declare(
     "program that cannot be compiled to a plan",
     "this program cannot be compiled to a plan: {reason}",
     hint="load it with the evaluator `auto` or `asp`",
+)
+LEFT_TO_CLINGO = declare(
+    "PL0028",
+    "program that only clingo takes",
+    "clingo decides by this program, since no plan can be made of it: {why}",
+    severity=Severity.NOTE,
+    hint="the answers are the same, and take some hundred times as long: several smaller rules make a plan",
 )
 UNREADABLE_SETTINGS = declare(
     "PL0026",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, TypeAlias
 
 from policylang.bundle import codes
+from policylang.diagnostics import Diagnostic
 from policylang.errors import PolicyInvalid
 from policylang.evaluate.firings import Evaluator
 from policylang.evaluate.plan import PlanEvaluator, refusal
@@ -14,6 +15,13 @@ from policylang.semantics.program import Program, Rule
 
 EvaluatorName: TypeAlias = Literal["auto", "plan", "asp"]
 """`asp` is clingo, `plan` the compiled plan, `auto` the plan wherever it can take the program."""
+
+
+def notes(program: Program) -> Iterator[Diagnostic]:
+    """What a user should know of how a program is evaluated: why clingo decides, where no plan can be made."""
+    against = refusal(program)
+    if against is not None:
+        yield codes.LEFT_TO_CLINGO.at(against.rule.origin.span, why=against.why)
 
 
 def choose(
@@ -31,7 +39,7 @@ def choose(
         if against is None:
             return PlanEvaluator(program, reference)
         if name == "plan":
-            raise PolicyInvalid([codes.UNKNOWN_PLAN.at(None, reason=against)])
+            raise PolicyInvalid([codes.UNKNOWN_PLAN.at(None, reason=str(against))])
     # clingo is imported where it is needed: it takes longer to load than most programs to compile.
     from policylang.evaluate.asp.evaluator import AspEvaluator
 

@@ -45,21 +45,25 @@ def command(ctx: click.Context, paths: tuple[str, ...], emit: str | None, as_jso
     from policylang.bundle.loading import check_bundle
 
     checked = check_bundle(*(paths or (".",)))
-    program = checked.result.program
-    if emit is not None and program is not None and not checked.has_errors:
-        from policylang.cli.emitting import emitted
+    diagnostics, program = checked.diagnostics, checked.result.program
+    if program is not None and not checked.has_errors:
+        from policylang.bundle.evaluators import notes
 
-        text = emitted(program, emit)
-        if as_json:
-            write_json(_json(checked.diagnostics, checked.files) | {emit: text})
-        else:
-            report(checked.diagnostics)
-            click.echo(text, nl=False)
-        return
+        if emit is not None:
+            from policylang.cli.emitting import emitted
+
+            text = emitted(program, emit)
+            if as_json:
+                write_json(_json(diagnostics, checked.files) | {emit: text})
+            else:
+                report(diagnostics)
+                click.echo(text, nl=False)
+            return
+        diagnostics = (*diagnostics, *notes(program))
     if as_json:
-        write_json(_json(checked.diagnostics, checked.files))
+        write_json(_json(diagnostics, checked.files))
     else:
-        _write(checked.diagnostics, checked.files)
+        _write(diagnostics, checked.files)
     if checked.has_errors:
         ctx.exit(ExitCode.POLICY_ERRORS)
 

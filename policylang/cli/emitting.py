@@ -34,7 +34,7 @@ def _plan(program: Program) -> Iterator[str]:
 
     against = refusal(program)
     if against is not None:
-        raise PolicyInvalid([codes.UNKNOWN_PLAN.at(None, reason=against)])
+        raise PolicyInvalid([codes.UNKNOWN_PLAN.at(None, reason=str(against))])
     plans = PlanEvaluator(program)
     for action in program.actions:
         yield f"### {action}\n\n{plans.code(action)}\n"

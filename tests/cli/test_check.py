@@ -89,3 +89,14 @@ def test_what_a_policy_becomes_is_part_of_the_json(run: Run, tmp_path: Path, for
     assert answer["files"] == 1
     assert answer[form] == plain.stdout
     assert "small" in answer[form]
+
+
+def test_a_program_that_no_plan_takes_is_told(run: Run, tmp_path: Path) -> None:
+    """Where clingo has to decide, a note says because of which rule and why, and the status stays 0."""
+    wide = " and ".join(f"n(v: A{i})" for i in range(20))
+    write(tmp_path, f"module m\naction act\nfacts n {{ v: Int }}\nrule r: allow act if {wide}\n")
+    answer = run("check", "orders.policy", "--json")
+    assert answer.exit_code == ExitCode.OK
+    (told,) = json.loads(answer.stdout)["diagnostics"]
+    assert (told["code"], told["severity"], told["line"]) == ("PL0028", "note", 4)
+    assert "more than 16 relations" in told["message"]

@@ -154,6 +154,8 @@ def test_the_code_can_be_read() -> None:
     assert "decide" in names
     assert any(name.startswith("rule_2_m_far") for name in names)
     assert "allow act if reach(10000)" in code
+    assert "the atoms of m.reach" in code
+    assert "m.edge by a" in code
 
 
 def test_code_is_made_anew_alike() -> None:
@@ -200,8 +202,8 @@ def test_a_refusal_names_the_rule_and_the_reason(condition: str, words: str) -> 
     program = _program(text)
     reason = refusal(program)
     assert reason is not None
-    assert reason.startswith("in `m.wide`")
-    assert words in reason
+    assert str(reason).startswith("in `m.wide`")
+    assert words in str(reason)
     evaluation = PlanEvaluator(program).evaluate(_request(e=[(1,)]), Limits())
     assert isinstance(evaluation, Failure)
     assert evaluation.code == FailureKind.EVALUATOR.value

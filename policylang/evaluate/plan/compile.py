@@ -16,6 +16,7 @@ from policylang.evaluate.plan.digits import binding_types, with_digits
 from policylang.evaluate.plan.expressions import Constants
 from policylang.evaluate.plan.functions import Coder
 from policylang.evaluate.plan.guards import Guards
+from policylang.evaluate.plan.legend import constants_legend, slots_legend
 from policylang.evaluate.plan.numbers import shown
 from policylang.evaluate.plan.places import Ends, Functions, Place
 from policylang.evaluate.plan.runtime import Growing, Guard, Late, RuleFunction
@@ -89,7 +90,9 @@ def text_of(rules: Sequence[Numbered], layout: Layout) -> str:
     chosen, guards = compiler.begun(rules)
     for position, rule in chosen.items():
         compiler.rule(position, rule)
-    return ast.unparse(tree.located(compiler.module(guards, compiler.constants)))
+    code = ast.unparse(tree.located(compiler.module(guards, compiler.constants)))
+    legend = [*slots_legend(layout), *constants_legend(compiler.constants.values)]
+    return "\n".join([*legend, "", code])
 
 
 def _late_rules(

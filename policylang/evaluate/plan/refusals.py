@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from policylang.evaluate.plan.bodies import UnplannableError, flattened
 from policylang.facts.schema import Cardinality, RelationKind
@@ -25,8 +25,18 @@ MOST_LOOPS: Final = 16
 """Loops inside each other; Python itself allows 20 blocks."""
 
 
-def refusal(program: Program, taken: Iterable[Rule] = ()) -> str | None:
-    """Why a plan cannot take a program, in a sentence that names the rule; None where it can.
+class Refused(NamedTuple):
+    """A rule that a plan cannot take, and why."""
+
+    rule: Rule
+    why: str
+
+    def __str__(self) -> str:
+        return f"in `{self.rule.name}`, {self.why}"
+
+
+def refusal(program: Program, taken: Iterable[Rule] = ()) -> Refused | None:
+    """Why a plan cannot take a program, as a sentence that names the rule; None where it can.
 
     `taken` are rules of another program that a plan takes: where the very same are in this one, nothing is asked of them.
     """
@@ -40,7 +50,7 @@ def refusal(program: Program, taken: Iterable[Rule] = ()) -> str | None:
             for body in bodies(rule.body):
                 check(body, single, beside)
         except UnplannableError as problem:
-            return f"in `{rule.name}`, {problem}"
+            return Refused(rule, str(problem))
     return None
 
 

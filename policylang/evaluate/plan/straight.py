@@ -22,6 +22,7 @@ from policylang.evaluate.plan.conditions import condition
 from policylang.evaluate.plan.expressions import Constants
 from policylang.evaluate.plan.functions import Coder
 from policylang.evaluate.plan.guards import Guards
+from policylang.evaluate.plan.legend import constants_legend, rows_legend
 from policylang.evaluate.plan.places import Ends, Functions, Place
 from policylang.evaluate.plan.runtime import Guard, Late, RuleFunction
 from policylang.evaluate.plan.tails import in_order
@@ -297,7 +298,9 @@ class _Compiler:
         function, _ = self._decide(ordered, guards)
         tables = guards.tables(self.constants)
         module = ast.Module([*self.functions.made, *tables, function], [])
-        return ast.unparse(tree.located(module))
+        code = ast.unparse(tree.located(module))
+        legend = [*rows_legend(self.layout.names), *constants_legend(self.constants.values)]
+        return "\n".join([*legend, "", code])
 
     def _sorted(self, rules: Sequence[Numbered]) -> tuple[list[Numbered], dict[int, Rule], Guards]:
         """The rules that every request evaluates, in order, and those that a constant chooses."""
