@@ -6,6 +6,7 @@ Parameters are fields by their names, unless told otherwise. Every parameter has
 
 from __future__ import annotations
 
+import enum
 import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -70,7 +71,8 @@ class Signature:
     def asked(self, bound: inspect.BoundArguments) -> dict[str, Any]:
         """The arguments of the action, as they were given."""
         return {
-            column.name: bound.arguments[parameter] for parameter, column in self._fields.items()
+            column.name: _meant(bound.arguments[parameter])
+            for parameter, column in self._fields.items()
         }
 
     def decided(self, bound: inspect.BoundArguments, verdict: Verdict) -> inspect.BoundArguments:
@@ -219,6 +221,17 @@ def _types(
             )
 
 
+def _meant(given: Any) -> Any:
+    """What an argument is to the policy: a function that gets members of an enumeration is called with them, too."""
+    match given:
+        case enum.Enum():
+            return given.value
+        case list() | tuple() | set() | frozenset() if any(isinstance(e, enum.Enum) for e in given):
+            return [_meant(element) for element in given]
+        case _:
+            return given
+
+
 def _described(column: Field) -> str:
     return f"{column.domain.type}{'?' if column.optional else ''}"
 
@@ -227,6 +240,6 @@ def _is_value(default: Any, column: Field) -> bool:
     if default is None:
         return column.optional or not isinstance(column.default, Missing)
     try:
-        return reader(column.domain)(default) is not None or column.optional
+        return reader(column.domain)(_meant(default)) is not None or column.optional
     except Unfit:
         return False

@@ -209,6 +209,24 @@ def test_a_function_gets_what_its_annotations_expect(shop: Shop) -> None:
     assert plain(*given) == ("ann", [{"sku": "a", "count": 1}], {"x"})
 
 
+def test_members_of_an_enumeration_are_what_they_stand_for(tmp_path: Path) -> None:
+    """A function that gets members of an `Enum` has them as defaults and is called with them."""
+    policy = (
+        "module post enum Size { small, large }"
+        " action send { size: Size, also: Set[Size] } rule all: allow send"
+    )
+    shop = Shop(tmp_path / "t.duckdb", policy)
+
+    @shop.gate.protect("send")
+    def send(size: Kind = Kind.SMALL, also: frozenset[Kind] = frozenset()) -> tuple[Any, ...]:
+        return size, also
+
+    assert send() == (Kind.SMALL, frozenset())
+    assert send(Kind.SMALL, frozenset({Kind.SMALL})) == (Kind.SMALL, frozenset({Kind.SMALL}))
+    assert send("small") == (Kind.SMALL, frozenset())  # type: ignore[arg-type]
+    shop.close()
+
+
 def test_a_float_is_given_where_it_is_the_same_number(tmp_path: Path) -> None:
     """A float that would be another amount than the decided one stops the call."""
     policy = "module pay action pay { amount: Decimal(2) } rule all: allow pay"
