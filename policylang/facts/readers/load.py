@@ -71,11 +71,10 @@ def read_rows(relation: Relation, source: RowsGiven) -> ReadRows:
     """
     name = _name(source, relation)
     try:
-        rows = list(_opened(relation, source))
+        return _Checked(relation, name).read(_opened(relation, source))
     except Unreadable as unreadable:
         hint = f"the rows of `{relation.bare_name}` are to come from it"
         return ReadRows((), (unreadable.diagnostic(name, hint),))
-    return _Checked(relation, name).read(rows)
 
 
 def _name(source: RowsGiven, relation: Relation) -> str:
@@ -111,10 +110,11 @@ def _opened(relation: Relation, source: RowsGiven) -> Iterator[Given]:
 class _Checked:
     """The checking of one relation's rows."""
 
-    __slots__ = ("_keys", "_name", "_problems", "_reader", "_relation")
+    __slots__ = ("_key", "_keys", "_name", "_problems", "_reader", "_relation")
 
     def __init__(self, relation: Relation, name: str) -> None:
         self._relation = relation
+        self._key = relation.key
         self._name = name
         self._reader = RelationReader(relation)
         self._problems: list[Diagnostic] = []
@@ -142,7 +142,7 @@ class _Checked:
         return values
 
     def _check_key(self, place: str, values: Values) -> None:
-        key = self._relation.key
+        key = self._key
         if key is None:
             return
         first = self._keys.setdefault(values[key], place)
