@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import click
 
 from policylang.cli.output import json_option, write_json
 from policylang.cli.rows import rows_text
 from policylang.cli.traces import existing, opened, personal_option, said, store_option
-
-if TYPE_CHECKING:
-    from policylang.trace.audit import Audit
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -131,28 +128,19 @@ def run(
     """Run the audit NAME; `policylang audit list` shows them.
 
     \b
-    policylang audit run denials_by_reason --store traces.duckdb --param since=2026-11-01
+    policylang audit run denials_by_reason --store traces.duckdb --param since=30d
+    policylang audit run allowed_above --store traces.duckdb --param field=amount --param above=500
     """
+    from policylang.cli.audit_views import audit_values
     from policylang.trace.audit import audit, audit_names
 
     if name not in audit_names():
         raise click.UsageError(f"no audit `{name}`; `policylang audit list` shows them")
     found = audit(name)
-    values = _values(found, params)
+    values = audit_values(found, params)
     with opened(store_path, personal=personal) as view:
-        names, rows = view.query(found.sql, dict(values) or None)
+        names, rows = view.query(found.sql, values or None)
     _write(names, rows, as_json, as_csv)
-
-
-def _values(found: Audit, params: Sequence[str]) -> Mapping[str, str]:
-    values = dict(found.params)
-    for text in params:
-        key, equals, value = text.partition("=")
-        if not equals or key not in values:
-            known = ", ".join(values) or "none"
-            raise click.BadParameter(f"`{text}` is not NAME=VALUE of {known}", param_hint="--param")
-        values[key] = value
-    return values
 
 
 def _write(

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import click
 
-from policylang.cli.audit_views import audit_lines, columns_of, lines_of, view_names, views_of
+from policylang.cli.audit_views import (
+    audit_lines,
+    audit_values,
+    columns_of,
+    lines_of,
+    view_names,
+    views_of,
+)
 from policylang.cli.rows import WIDEST, Form, rows_text
 
 if TYPE_CHECKING:
@@ -150,12 +157,12 @@ class Shell:
             self._fail(f"there is no audit {name}; \\audits lists them")
             return
         found = audit(name)
-        given = dict(text.partition("=")[::2] for text in params)
-        if unknown := given.keys() - found.params.keys():
-            known = ", ".join(found.params) or "none"
-            self._fail(f"{min(unknown)} is no parameter of {name}: {known}")
+        try:
+            values = audit_values(found, params)
+        except click.BadParameter as problem:
+            self._fail(problem.message)
             return
-        self._ask(found.sql, {**found.params, **given})
+        self._ask(found.sql, values)
 
     def _ask(self, query: str, values: dict[str, Any] | None = None) -> None:
         from policylang.trace.reading import TraceQueryError

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from policylang.cli.traces import time_of
+
 if TYPE_CHECKING:
+    from policylang.trace.audit import Audit
     from policylang.trace.reading import TraceView
 
 _VIEWS = """
@@ -53,6 +58,21 @@ def audits() -> Iterator[dict[str, Any]]:
     for name in audit_names():
         found = audit(name)
         yield {"audit": name, "title": found.title, "params": dict(found.params)}
+
+
+def audit_values(found: Audit, given: Sequence[str]) -> dict[str, str]:
+    """The parameters of an audit, with those that were given as `NAME=VALUE` in place of their defaults.
+
+    Raises `click.BadParameter` where one is none of them, or `since` is no time; `30d` is one, as in filters.
+    """
+    values = dict(found.params)
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals or key not in values:
+            known = ", ".join(values) or "none"
+            raise click.BadParameter(f"`{text}` is not NAME=VALUE of {known}", param_hint="--param")
+        values[key] = time_of(value, "--param since") if key == "since" else value
+    return values
 
 
 def lines_of(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:

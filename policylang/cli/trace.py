@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from policylang.cli import trace_erase, trace_export, trace_retain
-from policylang.cli.output import ExitCode, counted, json_option, json_text, write_json
+from policylang.cli.output import ExitCode, counted, json_option, json_text, write_json, writing
 from policylang.cli.traces import (
     chosen,
     existing,
@@ -210,8 +210,9 @@ def checkpoint(to: Path, store_path: str, key_file: Path | None, as_json: bool) 
     """
     from policylang.trace.store import TraceStore
 
-    with said(), TraceStore.open(existing(store_path)) as store:
-        made = store.checkpoint(to, _key(key_file))
+    key = _key(key_file)
+    with said(), TraceStore.open(existing(store_path)) as store, writing(to):
+        made = store.checkpoint(to, key)
     if as_json:
         write_json({"file": str(to), "at": made.at, "chains": len(made.heads)})
     else:
@@ -255,8 +256,11 @@ def verify(
     from policylang.trace.checkpoint import read_checkpoint
     from policylang.trace.verify import verify as check
 
+    if key_file is not None and not checkpoints:
+        raise click.UsageError("--key-file goes with --checkpoint: it is the key of its signature")
+    key = _key(key_file)
     with opened(store_path) as view:
-        kept = tuple(read_checkpoint(path, _key(key_file)) for path in checkpoints)
+        kept = tuple(read_checkpoint(path, key) for path in checkpoints)
         verified = check(view, kept, tables=not records_only)
     _report(verified, as_json)
     if not verified.holds:
@@ -280,7 +284,13 @@ def _report(verified: Verified, as_json: bool) -> None:
 
 
 def _key(path: Path | None) -> bytes | None:
-    return None if path is None else path.read_bytes().strip()
+    """The key in a file. Nobody signs with an empty one: everybody knows it."""
+    if path is None:
+        return None
+    key = path.read_bytes().strip()
+    if not key:
+        raise click.UsageError(f"there is no key in {path}")
+    return key
 
 
 def _line(record: Record) -> str:

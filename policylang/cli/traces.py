@@ -134,8 +134,11 @@ def chosen(
 
 
 def _time(text: str | None, option: str) -> str | None:
-    if text is None:
-        return None
+    return None if text is None else time_of(text, option)
+
+
+def time_of(text: str, option: str) -> str:
+    """A time in UTC that was given with an option: `30d`, `12h`, or a time. Raises `click.BadParameter`."""
     try:
         return _moment(text).isoformat()
     except (ValueError, OverflowError):

@@ -15,8 +15,8 @@ from policylang.facts.schema import LimitHistory, PathRead
 from policylang.facts.types import Field
 from policylang.trace.reading import Filter, TraceView
 from policylang.trace.segments import segment_paths
-from policylang.trace.store import TraceStore, segments_of
 from policylang.trace.sql import literal
+from policylang.trace.store import TraceStore, segments_of
 
 _log = logging.getLogger("policylang.gate")
 

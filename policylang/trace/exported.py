@@ -8,7 +8,7 @@ from typing import Final
 
 import duckdb
 
-from policylang.trace.tables import COLUMNS, LEDGER, STORE_FORM
+from policylang.trace.tables import COLUMNS, LEDGER, STORE_FORM, create_tables
 from policylang.trace.writer import TraceUnavailableError
 
 MANIFEST: Final = "policylang.json"
@@ -33,6 +33,11 @@ def attach_exported(database: duckdb.DuckDBPyConnection, folder: Path, catalog: 
     database.execute(f"ATTACH ':memory:' AS {catalog}")
     database.execute(f"CREATE SCHEMA {catalog}.base")
     files = f"{folder / RECORDS}/*/*.parquet"
+    if not any((folder / RECORDS).glob("*/*.parquet")):
+        # Nothing was recorded: there is no day, and no file of one.
+        create_tables(database, f"{catalog}.base", stored=False)
+        database.execute(f"CREATE TABLE {catalog}.base.form AS SELECT {STORE_FORM} AS version")
+        return
     for name, columns, source in (
         ("records", COLUMNS, f"read_parquet({_literal(files)}, hive_partitioning = true)"),
         ("ledger", LEDGER, f"read_parquet({_literal(str(folder / LEDGER_FILE))})"),

@@ -59,6 +59,24 @@ class Destroyed:
     subject: str = ""
 
 
+class _Turns:
+    """One lock for every key file that a process has open.
+
+    INVARIANT: the system's locks that SQLite takes are of the process: whoever closes the file lifts those of other threads in
+    the midst of a transaction, and a key could get lost. So nobody opens the file while another thread has it open.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self.lock = threading.RLock()
+
+
+_TURNS: Final = _Turns()
+
+
 class KeyFile:
     """The keys of a store. Thread-safe, and safe to use after a fork: no connection outlives a call."""
 
@@ -68,15 +86,14 @@ class KeyFile:
 
     def _begin(self) -> None:
         self._process = os.getpid()
-        self._turn = threading.Lock()
         self._forget()
 
     @property
-    def _lock(self) -> threading.Lock:
-        """The lock of this process: in a child made by fork a new one, and nothing remembered."""
+    def _lock(self) -> threading.RLock:
+        """The lock of this process; in a child made by fork nothing is remembered."""
         if self._process != os.getpid():
             self._begin()
-        return self._turn
+        return _TURNS.lock
 
     def _forget(self) -> None:
         self._seen = b""
@@ -251,9 +268,12 @@ class KeyFile:
     def _connected(self) -> Iterator[sqlite3.Connection]:
         """A connection for one call. What it overwrites is overwritten in the file, and no log keeps a copy."""
         try:
-            with closing(
-                sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
-            ) as connection:
+            with (
+                self._lock,
+                closing(
+                    sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
+                ) as connection,
+            ):
                 connection.execute("PRAGMA journal_mode = DELETE")
                 connection.execute("PRAGMA synchronous = EXTRA")
                 connection.execute("PRAGMA secure_delete = ON")

@@ -71,13 +71,18 @@ def prepare(database: duckdb.DuckDBPyConnection, steps: Mapping[int, Step] = STE
 
 
 def form_of(database: duckdb.DuckDBPyConnection, catalog: str | None = None) -> int | None:
-    """The form of the tables in a file, None where it has none yet. Raises where this version cannot read it."""
+    """The form of the tables in a file, None where there are no tables at all.
+
+    Raises `TraceUnavailableError` where they are of a newer form, or something else than traces.
+    """
     chosen = "current_database()" if catalog is None else f"'{catalog}'"
     tables = database.execute(
-        f"SELECT count(*) FROM duckdb_tables() WHERE database_name = {chosen} AND schema_name = 'base'"
-    ).fetchone()
-    if tables is None or tables[0] == 0:
+        f"SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE database_name = {chosen}"
+    ).fetchall()
+    if not tables:
         return None
+    if not {("base.records",), ("base.form",)} <= set(tables):
+        raise TraceUnavailableError("the file holds other tables, and no traces")
     prefix = "" if catalog is None else f"{catalog}."
     row = database.execute(f"SELECT version FROM {prefix}base.form").fetchone()
     if row is None or row[0] > STORE_FORM:

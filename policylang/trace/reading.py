@@ -271,17 +271,28 @@ class TraceView:
     # --- reading ---
 
     def _places(self, fact: tuple[str, str, str] | None) -> list[Place]:
-        """The columns that the name of a fact and of a field may mean, in every program; no secret ones."""
+        """The columns that the name of a fact and of a field may mean, in every program.
+
+        Raises `TraceQueryError` where there is none, or none whose values can be seen: nothing would be found, whatever is there.
+        """
         if fact is None:
             return []
         rows = self.database.execute(
-            """SELECT DISTINCT relation, name, type = 'Int' OR type LIKE 'Decimal%', secret FROM base.columns
-                WHERE ends_with('.' || relation || '.' || name, '.' || $place)""",
+            """SELECT relation, name, type = 'Int' OR type LIKE 'Decimal%', bool_or(secret), bool_and(personal)
+                FROM base.columns WHERE ends_with('.' || relation || '.' || name, '.' || $place) GROUP BY ALL""",
             {"place": f"{fact[0]}.{fact[1]}"},
         ).fetchall()
+        if rows and all(secret for *_, secret, _ in rows):
+            raise TraceQueryError(f"values of `{fact[0]}.{fact[1]}` are secret")
+        if rows and all(personal for *_, personal in rows) and not self._sees(fact[2]):
+            raise TraceQueryError(f"values of `{fact[0]}.{fact[1]}` are personal, and sealed here")
         if not rows and self._knows_programs():
             raise TraceQueryError(f"no recorded program has a field `{fact[0]}.{fact[1]}`")
-        return [Place(*row) for *row, secret in rows if not secret]
+        return [Place(*place) for *place, secret, _ in rows if not secret]
+
+    def _sees(self, value: str) -> bool:
+        """Whether a personal value can be found: those that are sealed by what stands in their places alone."""
+        return self._shows_personal or value.startswith("(sealed ")
 
     def _knows_programs(self) -> bool:
         return bool(self.database.execute("SELECT 1 FROM base.columns LIMIT 1").fetchall())

@@ -105,11 +105,13 @@ def _needed(view: TraceView, segments: tuple[str, ...]) -> Iterator[tuple[str, d
 
 
 def stubs_of(view: TraceView) -> tuple[Stub, ...]:
-    """What the last retention says is dropped."""
-    _, rows = view.query(
-        "SELECT text->'$.body.chains' FROM base.records WHERE kind = 'retention' ORDER BY id DESC LIMIT 1"
-    )
-    return tuple(Stub(**form) for (chains,) in rows for form in json.loads(chains))
+    """What retentions say is dropped: of each chain the most that one of them does, whatever clocks said of their order."""
+    _, rows = view.query("SELECT text->'$.body.chains' FROM base.records WHERE kind = 'retention'")
+    found: dict[str, Stub] = {}
+    for stub in (Stub(**form) for (chains,) in rows for form in json.loads(chains)):
+        if stub.writer not in found or found[stub.writer].last < stub.last:
+            found[stub.writer] = stub
+    return tuple(found[writer] for writer in sorted(found))
 
 
 def retention_body(made: Plan, before: str) -> dict[str, Any]:

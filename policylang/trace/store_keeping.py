@@ -84,8 +84,7 @@ class StoreKeeping(StoreReading):
 
         What kept decisions need to be decided again is recorded anew before. Raises `TraceUnavailableError`.
         """
-        moment = (now or dt.datetime.now(dt.UTC)).astimezone(dt.UTC) - older_than
-        before = moment.replace(tzinfo=None).isoformat(timespec="microseconds")
+        before = _before(now or dt.datetime.now(dt.UTC), older_than)
         self.fold(wait=wait)
         with self.view(wait=wait) as view:
             made = plan(view, before)
@@ -104,3 +103,12 @@ class StoreKeeping(StoreReading):
         """
         with self.view() as view:
             return export(view, to)
+
+
+def _before(now: dt.datetime, older_than: dt.timedelta) -> str:
+    """The time in UTC before which something is older; the first of all times where it would lie before that."""
+    try:
+        moment = now.astimezone(dt.UTC).replace(tzinfo=None) - older_than
+    except OverflowError:
+        return "0001-01-01T00:00:00.000000"
+    return moment.isoformat(timespec="microseconds")

@@ -131,7 +131,8 @@ BASE_VIEWS: Final = {
               FROM {s}.records WHERE kind = 'program')""",
     "columns": """
         SELECT program, item->>'$.relation' AS relation, item->>'$.column' AS name, item->>'$.type' AS type,
-            coalesce(CAST(item->>'$.secret' AS BOOLEAN), false) AS secret
+            coalesce(CAST(item->>'$.secret' AS BOOLEAN), false) AS secret,
+            coalesce(CAST(item->>'$.personal' AS BOOLEAN), false) AS personal
         FROM (SELECT text->>'$.body.digest' AS program,
                 unnest(CAST(json_extract(text, '$.body.columns') AS JSON[])) AS item
               FROM {s}.records WHERE kind = 'program')""",

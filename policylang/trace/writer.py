@@ -41,7 +41,20 @@ class Durability(enum.Enum):
 
 
 class TraceUnavailableError(PolicyError):
-    """A record could not be written; nothing of it is left. The action it is about must not run."""
+    """A record could not be written; nothing of it is left. The action it is about must not run.
+
+    >>> import tempfile
+    >>> from policylang import TraceStore, loads
+    >>> bundle = loads("module shop action ship rule all: allow ship")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = TraceStore.open(f"{folder}/traces.duckdb")
+    ...     store.close()
+    ...     try:
+    ...         store.record(bundle.case({"action": "ship"}))
+    ...     except TraceUnavailableError as unavailable:
+    ...         print(unavailable)
+    the trace is closed
+    """
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import time
 from pathlib import Path
 
 from policylang.trace.folding import fold
@@ -16,6 +17,7 @@ def main() -> None:
     times = range(int(sys.argv[2])) if len(sys.argv) > 2 else itertools.count()
     for _ in times:
         fold(path, segments_of(path), wait=60)
+        time.sleep(0.05)
 
 
 main()

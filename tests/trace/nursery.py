@@ -50,7 +50,7 @@ def main() -> None:
     living = [born(folder) for _ in range(WRITERS)]
     said: list[bytes] = []
     for _ in range(kills):
-        time.sleep(chance.uniform(0.001, 0.03))
+        time.sleep(chance.uniform(0.001, 0.015))
         victim = chance.randrange(WRITERS)
         said += killed(*living[victim])
         living[victim] = born(folder)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
 from policylang.cli.app import policylang
 from policylang.cli.output import ExitCode
-from policylang.trace.audit import audit_names
 from policylang.trace.segments import segment_paths
 from policylang.trace.store import TraceStore, segments_of
 from tests.trace.deciding import POLICY, bundle, request
@@ -84,6 +84,42 @@ def test_verify_says_whether_it_holds(path: Path) -> None:
     assert json.loads(run("trace", "verify", "--json").stdout)["findings"]
     key.write_text("another")
     assert "is not signed with this key" in run("trace", "verify", *signed).output
+    assert run("trace", "verify", "--key-file", str(key)).exit_code == ExitCode.USAGE
+    key.write_text("\n")
+    for command in (("verify", *signed), ("checkpoint", "x.json", "--key-file", str(key))):
+        assert "there is no key in" in run("trace", *command).output
+    assert not Path("x.json").exists()
+
+
+def test_what_is_no_store_is_not_taken_for_an_empty_one(path: Path) -> None:
+    """A file of other tables is refused by who reads, checks or folds it, and stays as it is."""
+    with duckdb.connect("other.duckdb") as client:
+        client.execute("CREATE TABLE payments AS SELECT 1 AS amount")
+    before = Path("other.duckdb").read_bytes()
+    for command in (("list",), ("verify",), ("fold",)):
+        arguments = ["trace", *command, "--store", "other.duckdb"]
+        answer = CliRunner().invoke(policylang, arguments)
+        assert answer.exit_code == ExitCode.FAILED
+        assert "holds other tables, and no traces" in answer.output
+    assert Path("other.duckdb").read_bytes() == before
+
+
+def test_a_store_of_nothing_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command answers over a store that nothing was recorded in, and over its export."""
+    monkeypatch.chdir(tmp_path)
+    TraceStore.open("traces.duckdb").close()
+    for command in (
+        "trace list",
+        "trace tail",
+        "replay",
+        "audit run rules_never_fired",
+        "trace fold",
+    ):
+        assert run(*command.split()).exit_code == ExitCode.OK, command
+    assert run("trace", "export", "exported").stdout == "0 records of 0 days in exported\n"
+    answer = CliRunner().invoke(policylang, ["trace", "verify", "--store", "exported"])
+    assert answer.stdout == "0 records in 0 chains, 0 checkpoints: nothing is wrong\n"
+    assert run("trace", "retain", "--older-than", "999999d").stdout == "0 records dropped\n"
 
 
 def test_replay_ends_with_the_answer(path: Path) -> None:
@@ -99,9 +135,7 @@ def test_replay_ends_with_the_answer(path: Path) -> None:
 
 
 def test_audits_run(path: Path) -> None:
-    """Every audit that ships runs with its defaults; SQL of one's own is answered; bad SQL is told."""
-    for name in audit_names():
-        assert run("audit", "run", name).exit_code == ExitCode.OK, name
+    """Audits run with parameters, `since` as in filters; SQL of one's own is answered; what means nothing is told."""
     answer = run("audit", "run", "denials_by_reason", "--json")
     assert [(row["reason"], row["decisions"]) for row in json.loads(answer.stdout)] == [
         ("forbidden", 1),
@@ -116,7 +150,11 @@ def test_audits_run(path: Path) -> None:
     ]
     assert run("audit", "sql", "SELECT nonsense").exit_code == ExitCode.FAILED
     assert run("audit", "run", "nonsense").exit_code == ExitCode.USAGE
-    assert run("audit", "run", "overrides_used", "--param", "x=1").exit_code == ExitCode.USAGE
+    for wrong in ("x=1", "since", "since=yesterday"):
+        assert run("audit", "run", "overrides_used", "--param", wrong).exit_code == ExitCode.USAGE
+    asked = ("audit", "run", "denials_by_reason", "--csv", "--param")
+    assert run(*asked, "since=1h").stdout.count("\n") == 3
+    assert run(*asked, "since=2999-01-01").stdout.count("\n") == 1
 
 
 def test_a_store_that_is_not_there_is_not_made(

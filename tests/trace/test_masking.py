@@ -65,11 +65,7 @@ COMMANDS = [
     ("trace", "list", "--json"),
     ("trace", "tail", "--json"),
     ("trace", "list"),
-    *(
-        ("audit", "sql", f"SELECT * FROM {name}", *form)
-        for name in DOCUMENTED
-        for form in ((), ("--json",))
-    ),
+    ("audit", "sql", "SELECT * FROM facts"),
     ("audit", "sql", "SELECT * FROM facts.customer"),
     ("audit", "sql", "SELECT * FROM facts.pay", "--json"),
     ("audit", "run", "executed_otherwise"),
@@ -95,6 +91,17 @@ def test_no_command_shows_a_secret(run: Run, id_: str, command: tuple[str, ...])
     answer = run(*asked, "--store", "t.duckdb", "--personal")
     assert answer.exit_code == 0
     assert not any(word in answer.output for word in SECRETS)
+
+
+@pytest.mark.parametrize("personal", [False, True])
+def test_no_view_shows_a_secret(built: tuple[Path, str], personal: bool) -> None:
+    """No view for people holds a secret value, nor a personal one where those were not asked for."""
+    path = built[0] / "t.duckdb"
+    hidden = SECRETS if personal else (*SECRETS, *PERSONAL)
+    with TraceView(path, segments_of(path), personal=personal) as view:
+        for name in (*DOCUMENTED, "facts.customer", "facts.pay"):
+            shown = str(view.query(f"SELECT * FROM {name}")[1])
+            assert not any(word in shown for word in hidden), name
 
 
 def test_who_may_see_personal_values_sees_them(run: Run, id_: str) -> None:

@@ -7,6 +7,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import duckdb
@@ -251,6 +252,7 @@ def test_two_processes_fold_at_once(path: Path) -> None:
     with TraceStore.open(path) as store:
         while any(process.poll() is None for process in folding):
             assert len(list(store.records())) == 32
+            time.sleep(0.05)
         assert len(list(store.records())) == 32
     assert [process.returncode for process in folding] == [0, 0]
     assert not [found for found in segment_paths(segments_of(path)) if found.suffix == SEALED]
