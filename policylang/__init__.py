@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from policylang.facts.rejection import Rejection
     from policylang.facts.sources import FactSource, Fetcher, Lookup
     from policylang.gate.gate import Gate
-    from policylang.gate.verdict import Refused, Verdict
+    from policylang.gate.verdict import ExecutedOtherwise, NotLeft, Refused, Verdict
     from policylang.trace.store import TraceStore
+    from policylang.trace.writer import TraceUnavailableError
 
 __version__ = "0.1.0"
 
@@ -29,6 +30,7 @@ __all__ = [
     "Bundle",
     "Case",
     "Decision",
+    "ExecutedOtherwise",
     "Explanation",
     "FactSource",
     "Fetcher",
@@ -36,6 +38,7 @@ __all__ = [
     "InternalError",
     "Limits",
     "Lookup",
+    "NotLeft",
     "Outcome",
     "PolicyError",
     "PolicyInvalid",
@@ -45,6 +48,7 @@ __all__ = [
     "Refused",
     "Rejection",
     "TraceStore",
+    "TraceUnavailableError",
     "Verdict",
     "__version__",
     "load",
@@ -55,6 +59,7 @@ _HOMES: Final = {
     "Bundle": "policylang.bundle.bundle",
     "Case": "policylang.bundle.case",
     "Decision": "policylang.decide.decision",
+    "ExecutedOtherwise": "policylang.gate.verdict",
     "Explanation": "policylang.explain.explain",
     "FactSource": "policylang.facts.sources",
     "Fetcher": "policylang.facts.sources",
@@ -62,6 +67,7 @@ _HOMES: Final = {
     "InternalError": "policylang.errors",
     "Limits": "policylang.evaluate.firings",
     "Lookup": "policylang.facts.sources",
+    "NotLeft": "policylang.gate.verdict",
     "Outcome": "policylang.decide.decision",
     "PolicyError": "policylang.errors",
     "PolicyInvalid": "policylang.errors",
@@ -71,6 +77,7 @@ _HOMES: Final = {
     "Refused": "policylang.gate.verdict",
     "Rejection": "policylang.facts.rejection",
     "TraceStore": "policylang.trace.store",
+    "TraceUnavailableError": "policylang.trace.writer",
     "Verdict": "policylang.gate.verdict",
     "load": "policylang.bundle.loading",
     "loads": "policylang.bundle.loading",

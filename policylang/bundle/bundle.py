@@ -221,6 +221,10 @@ class Bundle:
         sample = self._sampling = Sample(rate)
         return sample
 
+    def __repr__(self) -> str:
+        modules = ", ".join(f"{m.name} {m.version or ''}".rstrip() for m in self.program.modules)
+        return f"<Bundle of {modules}: {self.program.digest[:12]}>"
+
     def close(self) -> None:
         """Give back what the evaluator holds. Deciding after that is an error of the caller."""
         self._parts.evaluator.close()

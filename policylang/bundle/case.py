@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from policylang.bundle import codes
@@ -22,7 +22,7 @@ from policylang.semantics.program import Program
 class Case:
     """One decided request. Proofs are made when they are asked for.
 
-    `facts` are those that rules saw; None where the request was refused before any rule.
+    What it holds is not masked, so that only its decision is shown where it is printed. `facts` are those that rules saw; None where the request was refused before any rule.
     `reference` are the rows of reference facts that it was decided with, `evaluator` is the name and version of
     what evaluated it (empty where nothing was). `received` is the request as it came, where it was refused.
 
@@ -33,12 +33,12 @@ class Case:
     'nothing allows ship'
     """
 
-    program: Program
+    program: Program = field(repr=False)
     decision: Decision
-    facts: FactSet | None
-    reference: Mapping[str, tuple[Row, ...]]
+    facts: FactSet | None = field(repr=False)
+    reference: Mapping[str, tuple[Row, ...]] = field(repr=False)
     evaluator: str = ""
-    received: Mapping[str, object] | str | bytes | None = None
+    received: Mapping[str, object] | str | bytes | None = field(default=None, repr=False)
 
     @cached_property
     def model(self) -> Model:

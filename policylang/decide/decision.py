@@ -118,7 +118,7 @@ class Decision(Deferred):
 
     `determining` are the rules that fired at the deciding level, always a set (sorted). `violated` names the
     invariants that were violated. `firings` are all rules that fired; they and `failure` are what a proof is built from. `rejection` says why a request
-    reached no rule.
+    reached no rule. Firings hold what rules read, secrets too: they are not shown where a decision is printed.
 
     >>> from policylang import loads
     >>> bundle = loads("module shop action ship rule all: allow ship rule closed: deny ship")
@@ -135,10 +135,10 @@ class Decision(Deferred):
     violated: tuple[str, ...] = ()
     requires: tuple[Requirement, ...] = ()
     obligations: tuple[Obligation, ...] = ()
-    values: Mapping[str, Assignment] = field(default_factory=dict)
+    values: Mapping[str, Assignment] = field(default_factory=dict, hash=False)
     program: str = ""
     modules: tuple[ModuleInfo, ...] = ()
-    firings: tuple[Firing, ...] = ()
+    firings: tuple[Firing, ...] = field(default=(), repr=False)
     settled: Settled = field(default=NOTHING_SETTLED, compare=False, repr=False)
     """The firings of clauses that depend on tables and reference data alone, shared by all decisions."""
     failure: Failure | None = None

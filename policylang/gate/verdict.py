@@ -42,6 +42,16 @@ class ExecutedOtherwise(PolicyError):  # noqa: N818 - it names what happened
 
     `decision_id` names the decision; `authorized` and `executed` are the arguments in JSON forms. Where it ran, the
     outcome is recorded with what it ran with, and the audit `executed_otherwise` finds it.
+
+    >>> from tempfile import mkdtemp
+    >>> from policylang import Gate, loads
+    >>> bundle = loads("module shop action ship { pieces: Int } rule all: allow ship")
+    >>> with Gate.open(bundle, store=mkdtemp() + "/traces.duckdb") as gate:
+    ...     try:
+    ...         gate.call("ship", {"pieces": 3}, lambda arguments: arguments.update(pieces=300))
+    ...     except ExecutedOtherwise as otherwise:
+    ...         print(otherwise.authorized, otherwise.executed)
+    {'pieces': 3} {'pieces': 300}
     """
 
     def __init__(
@@ -61,7 +71,20 @@ class ExecutedOtherwise(PolicyError):  # noqa: N818 - it names what happened
 
 
 class NotLeft(PolicyError):  # noqa: N818 - it names what is the matter
-    """A verdict was used a second time: one decision allows one call."""
+    """A verdict was used a second time: one decision allows one call.
+
+    >>> from tempfile import mkdtemp
+    >>> from policylang import Gate, loads
+    >>> bundle = loads("module shop action ship rule all: allow ship")
+    >>> with Gate.open(bundle, store=mkdtemp() + "/traces.duckdb") as gate:
+    ...     verdict = gate.decide("ship")
+    ...     gate.run(verdict, lambda arguments: None)
+    ...     try:
+    ...         gate.run(verdict, lambda arguments: None)
+    ...     except NotLeft as used:
+    ...         print(used)
+    this call has been run: one decision allows one call
+    """
 
 
 class Once:
@@ -100,7 +123,7 @@ class Verdict:
 
     action: str
     decision_id: str
-    case: Case | None
+    case: Case | None = field(repr=False)
     agent: str = ""
     subject: str = ""
     ticket: str | None = None

@@ -120,3 +120,42 @@ def test_json_text_and_its_object_are_answered_alike() -> None:
     bundle: Bundle = loads(ROLES, reference=HELD)
     text = json.dumps({**read("bot"), "now": "2026-01-01T00:00:00Z"})
     assert bundle.decide(text) == bundle.decide(text.encode()) == bundle.decide(json.loads(text))
+
+
+SECRETS = """
+module shop version "1.0.0"
+fact customer { id: String key, card: String secret }
+action refund { amount: Decimal(2), pin: String secret }
+define has_card(C) if customer.card == C
+rule small: allow refund
+  if refund.amount <= 5.00 and has_card(refund.pin) because "paid to {customer.card}"
+"""
+
+
+@pytest.mark.parametrize("amount", ["1.00", "9.00", "1.001"])
+def test_what_is_secret_is_not_shown_where_an_answer_is_printed(
+    evaluator: EvaluatorName, amount: str
+) -> None:
+    """A decision or a case that ends up in a log takes no secret with it."""
+    request = {
+        "action": "refund",
+        "args": {"amount": amount, "pin": "4711-card"},
+        "facts": {"customer": {"id": "c1", "card": "4711-card"}},
+    }
+    with loads(SECRETS, evaluator=evaluator) as bundle:
+        case = bundle.case(request)
+    assert "4711-card" not in repr(case) + repr(case.decision)
+    assert repr(case.decision) in repr(case)
+
+
+def test_equal_decisions_are_one_in_a_set(evaluator: EvaluatorName) -> None:
+    """A decision can be the key of what is known about it."""
+    with loads(ROLES, reference=HELD, evaluator=evaluator) as bundle:
+        decisions = [bundle.decide(read(agent)) for agent in ("bot", "bot", "other")]
+        assert len({*decisions, bundle.decide({"action": "write"})}) == 3
+
+
+def test_a_bundle_says_what_it_is_of() -> None:
+    """Printed, a bundle names its modules with their versions, and its program."""
+    bundle = loads('module a version "1.2.0"', "module b action ship rule all: allow ship")
+    assert repr(bundle) == f"<Bundle of a 1.2.0, b: {bundle.program.digest[:12]}>"

@@ -28,8 +28,6 @@ Everything that users can get wrong raises a `PolicyError` with diagnostics, or 
 MODULES: Final = {
     "Gates": (
         "policylang.gate.point:GateSettings",
-        "policylang.gate.verdict:ExecutedOtherwise",
-        "policylang.gate.verdict:NotLeft",
         "policylang.gate.stops:Stops",
         "policylang.facts.schema:Source",
         "policylang.bundle.settings:find_settings",
@@ -71,7 +69,6 @@ MODULES: Final = {
     "Traces": (
         "policylang.trace.reading:Filter",
         "policylang.trace.reading:TraceView",
-        "policylang.trace.writer:TraceUnavailableError",
         "policylang.trace.otel:OpenTelemetryObserver",
     ),
     "Rollouts": (
