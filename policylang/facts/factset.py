@@ -111,6 +111,13 @@ class FactSet(Deferred):
         """The rows of a relation."""
         return self.rows.get(relation, ())
 
+    def told(self) -> tuple[str, dt.datetime]:
+        """The action and the time; nothing else is made for them."""
+        taken: Taken | None = self.origin
+        if taken is not None:
+            return taken.shape.action, taken.parts[0][0]
+        return self.action, self.now
+
     def values_of(self, relation: str) -> Sequence[tuple[Value | Missing, ...]]:
         """The values of the rows of a relation."""
         taken: Taken | None = self.origin

@@ -126,7 +126,7 @@ class Deployment:
         started = time.perf_counter_ns()
         facts = active.bundle.border.validate(request)
         validation = (time.perf_counter_ns() - started) // 1_000
-        canaries, shadows = live.concerned(facts.action)
+        canaries, shadows = live.concerned(_action_of(facts))
         if isinstance(facts, Rejection):
             # It may be about something that only a candidate declares.
             canaries, shadows = live.canaries, live.shadows
@@ -281,10 +281,13 @@ class Deployment:
         tried: Tried | None,
     ) -> Pending:
         """What there is to compare later, with all that is needed of a request which the caller may change then."""
-        now = facts.now if isinstance(facts, FactSet) else self._clock()
+        if isinstance(facts, FactSet):
+            action, now = facts.told()
+        else:
+            action, now = facts.action, self._clock()
         live_case, live_time = asked or (None, None)
         ahead, kept = _NOTHING, None
-        unlike = live.unlike(shadows, facts.action)
+        unlike = live.unlike(shadows, action)
         if unlike:
             ahead = self._read_ahead(live, request, facts, unlike)
             kept = _kept(request)
@@ -292,6 +295,7 @@ class Deployment:
         return Pending(
             live,
             facts,
+            action,
             kept,
             ahead,
             now,
@@ -366,10 +370,10 @@ class Deployment:
         self, live: Live, composed: Composed, request: Request, facts: FactSet | Rejection
     ) -> FactSet | Rejection:
         """The facts of a request as another program reads them."""
-        if live.takes_facts(composed, facts.action):
+        if live.takes_facts(composed, _action_of(facts)):
             return facts
         if isinstance(facts, FactSet):
-            with self._clock.at(facts.now):
+            with self._clock.at(facts.told()[1]):
                 return composed.bundle.border.validate(request)
         return composed.bundle.border.validate(request)
 
@@ -427,6 +431,10 @@ class Deployment:
         held = asked is not None and not is_agreed and _is_looser(asked[0], case)
         tried = Tried(fell.inside, fell.buckets, case, microseconds, error, not (error or held))
         return tried, asked
+
+
+def _action_of(facts: FactSet | Rejection) -> str:
+    return facts.told()[0] if isinstance(facts, FactSet) else facts.action
 
 
 _Timed: TypeAlias = tuple[Case, int]

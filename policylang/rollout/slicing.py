@@ -85,8 +85,8 @@ class Key:
 
     def text(self, facts: FactSet) -> str | None:
         """What is hashed for a request: a string as it is, another value in its JSON form; None where it is missing."""
-        rows = facts.rows.get(self.relation, ())
-        value = rows[0].values[self.position] if rows else MISSING
+        rows = facts.values_of(self.relation)
+        value = rows[0][self.position] if rows else MISSING
         if value is MISSING:
             return None
         return value if isinstance(value, str) else str(to_json(value, self.type))

@@ -100,6 +100,7 @@ class Pending:
 
     live: Live
     facts: FactSet | Rejection
+    action: str
     request: Request | None
     ahead: Mapping[str, FactSet | Rejection]
     now: dt.datetime
@@ -325,7 +326,7 @@ class Watcher:
         self, task: _Task, candidate: Candidate, live_case: Case, live: Judged
     ) -> tuple[Comparison, Case | None]:
         pending = task.pending
-        composed = pending.live.shadow(candidate, pending.facts.action)
+        composed = pending.live.shadow(candidate, pending.action)
         if isinstance(composed, str):
             judged = Judged("", "", error=composed)
             return _comparison(task, candidate, Role.SHADOW, live, judged), None
@@ -342,7 +343,7 @@ class Watcher:
         ahead = pending.ahead.get(candidate.standing.rollout)
         if ahead is not None:
             return lambda: composed.case(ahead)
-        if pending.live.takes_facts(composed, facts.action):
+        if pending.live.takes_facts(composed, pending.action):
             return lambda: composed.case(facts)
         if request is None:
             raise InternalError("a shadow has no request to read")
@@ -388,7 +389,7 @@ def _comparison(
 ) -> Comparison:
     return Comparison(
         decision=task.decision,
-        action=task.pending.facts.action,
+        action=task.pending.action,
         agent=task.agent,
         module=candidate.version.module,
         version=candidate.version.version,
