@@ -28,6 +28,7 @@ from policylang.facts.plans import Clock
 from policylang.facts.reference import ReferenceData, ReferenceRelation
 from policylang.facts.rejection import Rejection
 from policylang.facts.schema import Schema
+from policylang.packaged import STDLIB_PREFIX
 from policylang.rollout import codes
 from policylang.rollout.versions import Version, rows_of
 from policylang.semantics.checker import check
@@ -48,11 +49,31 @@ class _Made:
     """A program, and the versions it is of."""
 
     versions: Mapping[str, Version]
+    params: Mapping[str, object]
     program: Program
 
-    def others(self, chosen: Sequence[Version]) -> frozenset[str]:
-        """The modules among those chosen that are others here, or not here at all."""
-        return frozenset(v.module for v in chosen if not _is_same(self.versions.get(v.module), v))
+    def others(self, chosen: Sequence[Version], params: Mapping[str, object]) -> frozenset[str]:
+        """The modules that are others here than in what is chosen, or not here at all, standard ones by their params."""
+        changed = {v.module for v in chosen if not _is_same(self.versions.get(v.module), v)}
+        for name in {*self.params, *params}:
+            if name not in self.params or name not in params or self.params[name] != params[name]:
+                changed.add(name.rpartition(".")[0])
+        return frozenset(changed)
+
+
+def _as_published(versions: Iterable[Version]) -> list[Version]:
+    """Versions with those that were published last, and drafts, at the end: of two that speak of a standard module, the later
+    one counts."""
+    return sorted(versions, key=lambda v: (not v.published_at, v.published_at, v.module))
+
+
+def said_of_standard(versions: Iterable[Version]) -> dict[str, object]:
+    """The params and the digests of reference data that versions, composed, give to modules of the standard library."""
+    found: dict[str, object] = {}
+    for version in _as_published(versions):
+        for given in (version.params, version.reference):
+            found |= {n: v for n, v in given.items() if n.partition(".")[0] == STDLIB_PREFIX}
+    return found
 
 
 def _is_same(known: Version | None, version: Version) -> bool:
@@ -144,7 +165,9 @@ class Composer:
         if has_errors(problems):
             raise PolicyInvalid(problems)
         modules = [result.module for result in parsed if result.module is not None]
-        params = {name: value for version in chosen for name, value in version.params.items()}
+        params = {
+            n: value for version in _as_published(chosen) for n, value in version.params.items()
+        }
         program = self._rechecked(chosen, modules, params)
         if program is None:
             result = check(modules, load=standard_module, params=params, lints=False)
@@ -152,9 +175,8 @@ class Composer:
                 raise PolicyInvalid(result.diagnostics)
             program = result.program
         with self._lock:
-            self._programs.appendleft(
-                _Made({version.module: version for version in chosen}, program)
-            )
+            versions_by_name = {version.module: version for version in chosen}
+            self._programs.appendleft(_Made(versions_by_name, params, program))
         return program
 
     def _rechecked(
@@ -163,7 +185,7 @@ class Composer:
         """The program, made of the one before that has most in common with it; None where there is no such."""
         with self._lock:
             known = tuple(self._programs)
-        others = [(made.others(chosen), made) for made in known]
+        others = [(made.others(chosen, params), made) for made in known]
         changed, made = min(others, key=lambda one: len(one[0]), default=(frozenset(), None))
         if made is None or 2 * len(changed) > len(chosen):
             return None
@@ -186,7 +208,7 @@ class Composer:
     def _reference(
         self, versions: Iterable[Version], schema: Schema
     ) -> Iterable[tuple[str, ReferenceRelation]]:
-        digests: Mapping[str, str] = {n: d for v in versions for n, d in v.reference.items()}
+        digests = {n: d for v in _as_published(versions) for n, d in v.reference.items()}
         wanted = {}
         for name, digest in digests.items():
             held = self._held.get((name, digest))

@@ -17,7 +17,7 @@ from policylang.facts.compile import compile_border
 from policylang.facts.factset import FactSet
 from policylang.facts.plans import Clock
 from policylang.facts.schema import RelationKind
-from policylang.rollout.composing import Composed, Composer
+from policylang.rollout.composing import Composed, Composer, said_of_standard
 from policylang.rollout.guards import own_keys
 from policylang.rollout.relevance import Relevance
 from policylang.rollout.slicing import Key, read_key
@@ -231,6 +231,10 @@ class Live:
 
     def _candidate(self, relevance: Relevance, standing: Standing, version: Version) -> Candidate:
         composer = self._compositions.composer
+        with_it = {**self._active, version.module: version}
+        if said_of_standard(with_it.values()) != said_of_standard(self._active.values()):
+            # Other modules use the standard one, too.
+            return Candidate(standing, version, None)
         reaches = relevance.modules(
             version.module, version.text, lambda: composer.parsed(version).module
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from policylang.bundle.bundle import Bundle
+from policylang.bundle.loading import standard_module
 from policylang.diagnostics import Diagnostic, Span
 from policylang.errors import InternalError, PolicyInvalid
 from policylang.facts.forms import to_json
@@ -17,6 +18,7 @@ from policylang.packaged import STDLIB_PREFIX
 from policylang.rollout import codes
 from policylang.rollout.differences import compare
 from policylang.rollout.versions import MODULE, Version, find_version
+from policylang.semantics.checker import resolve_modules
 from policylang.semantics.program import ModuleInfo, Program
 from policylang.syntax import parse, tree
 from policylang.trace.programs import reference_body
@@ -103,6 +105,7 @@ def _version(module: ModuleInfo, bundle: Bundle) -> Version:
     if module.source is None:
         raise InternalError(f"the text of {module.name} is not at hand")
     held = bundle.reference.relations.items()
+    own = _spoken_for(module)
     return Version(
         module=module.name,
         version=module.version or "",
@@ -110,16 +113,28 @@ def _version(module: ModuleInfo, bundle: Bundle) -> Version:
         meaning=module.meaning,
         file=module.source.name,
         text=module.source.text,
-        params=_params(module.name, bundle.program),
-        reference={n: r.digest for n, r in held if r.relation.module == module.name},
+        params=_params(own, bundle.program),
+        reference={n: r.digest for n, r in held if r.relation.module in own},
     )
 
 
-def _params(module: str, program: Program) -> dict[str, Any]:
+def _spoken_for(module: ModuleInfo) -> frozenset[str]:
+    """The modules whose params and reference data a version holds: its own, and the standard ones that it uses.
+
+    INVARIANT: what a deployment says of a standard module stays part of what is published. Those modules are not published
+    themselves, and without it a stricter param would be the looser default again.
+    """
+    parsed = parse(module.source).module if module.source is not None else None
+    reached = () if parsed is None else resolve_modules([parsed], standard_module)
+    named = {found.header.name.text for found in reached if found.header is not None}
+    return frozenset({module.name, *named})
+
+
+def _params(modules: frozenset[str], program: Program) -> dict[str, Any]:
     return {
         name: to_json(param.value, param.domain.type)
         for name, param in program.schema.params.items()
-        if param.overridden and name.rpartition(".")[0] == module
+        if param.overridden and name.rpartition(".")[0] in modules
     }
 
 
