@@ -89,7 +89,7 @@ def check(
     everything = resolve_modules(modules, load)
     problems: list[Diagnostic] = []
     distinct = tuple(_distinct(everything, problems, lost))
-    names = collect_names(distinct, problems, lost)
+    names = collect_names(distinct, problems, frozenset(lost))
     world = World(names, problems, lost=frozenset(lost))
     check_imports(names, problems)
     domains = Domains(world)

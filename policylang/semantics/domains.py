@@ -189,7 +189,7 @@ class Domains:
     def _symbol(self, module: ModuleNames, path: tree.Path) -> Symbol | None:
         """The enum or type that a path names."""
         found, owner = self._type_symbol(module, path)
-        if found is not None or owner is None or path.last.text in self._world.lost:
+        if found is not None or owner is None or self._world.is_lost(path.last.text):
             return found
         known = [*owner.types, *(BUILTIN_TYPES if owner is module else ())]
         hint = _OTHERS.get(path.last.text.lower()) or did_you_mean(path.last.text, known)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -12,7 +12,7 @@ from policylang.packaged import STDLIB_PREFIX, stdlib_names
 from policylang.semantics import codes
 from policylang.semantics.operations import FUNCTIONS
 from policylang.semantics.suggest import did_you_mean
-from policylang.syntax import tree
+from policylang.syntax import UNNAMED, tree
 
 
 class Kind(enum.Enum):
@@ -114,7 +114,7 @@ class Names:
 
 
 def collect_names(
-    modules: Sequence[tree.Module], problems: list[Diagnostic], lost: Collection[str] = ()
+    modules: Sequence[tree.Module], problems: list[Diagnostic], lost: frozenset[str] = frozenset()
 ) -> Names:
     """The names that the modules declare; duplicates, reserved names and bad imports are reported.
 
@@ -232,7 +232,7 @@ def _reserved(name: str, kind: Kind) -> str:
 
 
 def _import_all(
-    importing: ModuleNames, names: Names, problems: list[Diagnostic], lost: Collection[str]
+    importing: ModuleNames, names: Names, problems: list[Diagnostic], lost: frozenset[str]
 ) -> None:
     for statement in importing.module.statements:
         if isinstance(statement, tree.UseStatement):
@@ -244,15 +244,17 @@ def _import_one(
     statement: tree.UseStatement,
     names: Names,
     problems: list[Diagnostic],
-    lost: Collection[str],
+    lost: frozenset[str],
 ) -> None:
     target = statement.module.text
     alias = statement.alias or statement.module.last
     if target == importing.name:
         problems.append(codes.SELF_IMPORT.at(statement.module.span, name=target))
         return
-    if target not in names.modules and statement.module.last.text not in lost:
+    if target not in names.modules and lost.isdisjoint((UNNAMED, statement.module.last.text)):
         hint = _module_hint(target, importing, names)
+        if hint.startswith("did you mean"):
+            importing.refused.add(hint.rpartition(".")[2].partition("`")[0])
         problems.append(codes.MISSING_MODULE.at(statement.module.span, name=target, hint=hint))
     known = importing.values.get(alias.text) or BUILTINS.get(alias.text)
     if known is not None:

@@ -10,7 +10,7 @@ from policylang.facts.types import Domain, EnumType, Type
 from policylang.facts.values import Missing, Value
 from policylang.semantics.names import Found, ModuleNames, Names, look_up, unknown_name
 from policylang.semantics.program import Message
-from policylang.syntax import tree
+from policylang.syntax import UNNAMED, tree
 
 
 @dataclass(slots=True)
@@ -48,6 +48,10 @@ class World:
     spoiled: set[str] = field(default_factory=set)
     """Qualified names of declarations that have errors: what reads them is not to be reported too."""
 
+    def is_lost(self, *names: str) -> bool:
+        """Whether one of the names may be what a statement with broken syntax would have declared."""
+        return UNNAMED in self.lost or not self.lost.isdisjoint(names)
+
     def find(self, module: ModuleNames, path: tree.Path, what: str = "name") -> Found | None:
         """What a path means; None, reported, where it means nothing."""
         found = look_up(self.names, module, path)
@@ -64,7 +68,7 @@ class World:
         problems: list[Diagnostic] | None = None,
     ) -> None:
         """Report a name that nothing declares, unless a statement with broken syntax may have."""
-        if any(name.text in self.lost for name in path.names):
+        if self.is_lost(*(name.text for name in path.names)):
             return
         problem = unknown_name(self.names, module, path, what, also)
         if problem is not None:

@@ -6,10 +6,11 @@ result.module, result.diagnostics
 """
 
 from policylang.syntax.files import decode_source, read_source
-from policylang.syntax.parser import ParseResult, parse
+from policylang.syntax.parser import UNNAMED, ParseResult, parse
 from policylang.syntax.printer import format_module, format_source
 
 __all__ = [
+    "UNNAMED",
     "ParseResult",
     "decode_source",
     "format_module",

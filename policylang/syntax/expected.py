@@ -52,6 +52,7 @@ _OPERATORS = frozenset(
     ]
 )
 _EXPRESSION = _VALUES | _LITERALS | {"WILDCARD", "MINUS", "NOT"}
+_TYPES = frozenset({"NAME", "UPPER", "REF"})
 _MOST = 8
 
 
@@ -61,8 +62,10 @@ def found_words(token: Token | None) -> str:
         return "the end of the statement"
     text = visible(token.text if len(token.text) <= 40 else f"{token.text[:37]}...")
     match token.type:
-        case "NAME" | "FIELD":
+        case "NAME":
             return f"the name `{text}`"
+        case "FIELD" | "KEYWORD_FIELD":
+            return f"`{text}:`"
         case "STRING":
             return f"the string {text}"
         case _ if token.text.isalpha() and token.text.islower():
@@ -80,6 +83,9 @@ def expected_words(terminals: Iterable[str]) -> str:
     elif left >= _LITERALS:
         words.append("a literal")
         left -= _LITERALS
+    if left >= _TYPES:
+        words.append("a type")
+        left -= _TYPES
     operators = left & _OPERATORS
     if len(operators) > 3:
         left -= _OPERATORS

@@ -16,6 +16,7 @@ from decimal import Decimal
 
 from policylang.diagnostics import Diagnostic, Source, Span
 from policylang.syntax import codes
+from policylang.syntax.cut import STARTERS
 from policylang.syntax.grammar import keywords, scanner
 from policylang.syntax.literals import LITERALS
 from policylang.syntax.problems import MOST_DIAGNOSTICS, Malformed
@@ -151,7 +152,7 @@ class _Reader:
             self._quoted(span, word)
             return
         keyword = self.keywords.get(word)
-        if previous == "DOT":
+        if previous == "DOT" and not (keyword in STARTERS and self._begins_line(start)):
             keyword = None
         elif self._before_colon(end):
             if previous == "COMMA":
@@ -164,6 +165,10 @@ class _Reader:
             self._add(keyword, span, LITERALS[keyword](span, word))
         else:
             self._add(keyword, span)
+
+    def _begins_line(self, start: int) -> bool:
+        line = self.source.text[self.source.text.rfind("\n", 0, start) + 1 : start]
+        return not line.strip()
 
     def _before_colon(self, end: int) -> bool:
         after = self.source.text[end : end + 1]

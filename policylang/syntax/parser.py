@@ -9,7 +9,7 @@ from policylang.diagnostics import Diagnostic, Severity, Source, in_source_order
 from policylang.errors import InternalError
 from policylang.syntax import codes
 from policylang.syntax.build.parts import capitalized
-from policylang.syntax.cut import Piece, cut
+from policylang.syntax.cut import STARTERS, Piece, cut
 from policylang.syntax.files import text_problems
 from policylang.syntax.lexer import Tokens, read_tokens
 from policylang.syntax.problems import MOST_DIAGNOSTICS
@@ -23,8 +23,8 @@ class ParseResult:
     """What a source says.
 
     `module` is None where the text could not be read at all. Where `diagnostics` holds errors, it has
-    the statements that are well formed; `lost` are the names that the others would have declared, so
-    that a checker need not complain of every mention of them.
+    the statements that are well formed; `lost` are the names that the others would have declared (`UNNAMED`
+    where one could not be read), so that a checker need not complain of every mention of them.
     """
 
     module: Module | None
@@ -42,6 +42,12 @@ def parse(source: Source) -> ParseResult:
         empty = codes.EMPTY_FILE.at(source.whole, name=source.name)
         return ParseResult(None, (*read.diagnostics, empty))
     return _Assembly(source, read).result()
+
+
+UNNAMED = ""
+"""Among what is lost: a name that could not be read, so that it can be any."""
+
+_NAMELESS = frozenset({"TEST", "ROLLOUT", "CANARY", "PROMOTE", "ROLLBACK"})
 
 
 class _Assembly:
@@ -74,6 +80,7 @@ class _Assembly:
     def _take(self, piece: Piece, first: bool) -> None:
         node, diagnostics = read_statement(piece)
         self._report(diagnostics)
+        self.lost.update(_cut_off(piece, diagnostics))
         match node:
             case None:
                 self._lose(piece)
@@ -89,6 +96,9 @@ class _Assembly:
     def _report(self, diagnostics: list[Diagnostic]) -> None:
         self.diagnostics.extend(diagnostics)
         self.errors += _count_errors(diagnostics)
+        # What a keyword was taken for need not be there.
+        of_keywords = (d.span for d in diagnostics if d.code == codes.KEYWORD_AS_NAME.id)
+        self.lost.update(span.text for span in of_keywords if span is not None)
 
     def _lose(self, piece: Piece) -> None:
         self.unread = True
@@ -111,10 +121,25 @@ def _is_mild(diagnostic: Diagnostic) -> bool:
 
 def _declared(tokens: list[Token]) -> set[str]:
     """The name that a statement that was not read would have declared, as far as it can be told."""
-    names = {t.node.text for t in tokens[1:3] if isinstance(t.node, Name)}
-    if tokens[0].type in ("ENUM", "TYPE"):
+    start = tokens[0].type
+    named = tokens if start == "USE" else tokens[:3]
+    names = {token.node.text for token in named if isinstance(token.node, Name)}
+    if start in ("ENUM", "TYPE"):
         names |= {capitalized(name) for name in names}
+    if start == "USE" and tokens[-1].type == "DOT":
+        names.add(UNNAMED)
+    at = 2 if start == "OPTIONAL" else 1
+    declared = tokens[at].node if len(tokens) > at else None
+    if start in STARTERS - _NAMELESS and not isinstance(declared, Name):
+        names.add(UNNAMED)
     return names
+
+
+def _cut_off(piece: Piece, diagnostics: list[Diagnostic]) -> set[str]:
+    """The names in front of text that starts no statement: it was meant to declare one of them."""
+    starts = {d.span for d in diagnostics if d.code == codes.NOT_A_STATEMENT.id}
+    found = (i for i, token in enumerate(piece.tokens) if token.span in starts)
+    return {name for i in found for name in _declared(piece.tokens[i : i + 3])}
 
 
 def _loose_docs(tokens: list[Token]) -> Iterator[Diagnostic]:

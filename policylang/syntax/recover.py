@@ -30,35 +30,43 @@ def read_statement(piece: Piece) -> tuple[Statement | ModuleHeader | None, list[
         return None, diagnostics
     if tokens[0].type not in STARTERS:
         if not piece.doubtful:
-            diagnostics.append(not_a_statement(tokens[0]))
+            diagnostics.append(not_a_statement(tokens[0], tokens[1:]))
         return None, diagnostics
     start = "header" if tokens[0].type == "MODULE" else "statement"
+    guessed = ""
     for _ in range(_MOST_REPAIRS):
         try:
             node = feed(tokens, start)
         except Malformed as problem:
-            if not piece.doubtful:
-                diagnostics.extend(problem.diagnostics)
+            if not piece.doubtful and guessed in ("", codes.NOT_A_STATEMENT.id):
+                told = {diagnostic.span for diagnostic in diagnostics}
+                diagnostics.extend(d for d in problem.diagnostics if d.span not in told)
             return None, diagnostics
         except Stuck as stuck:
             place = Place(tokens, stuck.index, start)
             slip = name_slip(place)
-            if not piece.doubtful or (slip.sure and not _follows_odd_text(place, piece)):
+            doubtful = piece.doubtful or guessed not in ("", slip.diagnostic.code)
+            if not doubtful or (slip.sure and not _follows_odd_text(place, piece)):
                 diagnostics.append(slip.diagnostic)
             if slip.repaired is None:
                 return None, diagnostics
             tokens = slip.repaired
+            guessed = guessed or (slip.diagnostic.code if slip.guess else "")
         else:
-            return _checked(node, piece, diagnostics)
+            checked, found = _checked(node, piece, diagnostics)
+            # A header says its name, whatever stands behind it.
+            return (None if guessed and start == "statement" else checked), found
     return None, diagnostics
 
 
 def _follows_odd_text(place: Place, piece: Piece) -> bool:
-    """Whether the token that cannot stand there, or what is before it, is what was reported already.
+    """Whether the token that cannot stand there, or what is beside it, is what was reported already.
 
     A token before it that stands for what was meant is no reason: what follows it can be wrong by itself.
     """
     before, end = place.previous.span, (place.token or place.previous).span.end
+    if place.following is not None:
+        end = place.following.span.start
     return any(before.start < odd <= end and odd != before.end for odd in piece.odd)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -63,12 +63,14 @@ class Place:
 class Slip:
     """A slip with the tokens as they were meant (None: unclear).
 
-    `sure` is false for what may only follow from a problem that is reported already.
+    `sure` is false for what may only follow from a problem that is reported already. `guess` says that the
+    tokens are good enough to read on, and too little to hold the statement to what it then says.
     """
 
     diagnostic: Diagnostic
     repaired: list[Token] | None = None
     sure: bool = True
+    guess: bool = False
 
 
 def name_slip(place: Place) -> Slip:
@@ -267,7 +269,7 @@ def _comma_for_and(place: Place, token: Token) -> Slip | None:
         bad = codes.MALFORMED_NUMBER.at(span, text=span.text, advice=advice)
         return Slip(bad, place.replaced(skip=2))
     diagnostic = codes.FOREIGN_OPERATOR.at(token.span, found=",", meant="and")
-    return Slip(diagnostic, place.replaced(_meant(token, "AND", "and")))
+    return Slip(diagnostic, place.replaced(_meant(token, "AND", "and")), sure=False)
 
 
 _OTHER = {"MISSING": "PRESENT", "PRESENT": "MISSING"}
@@ -341,7 +343,7 @@ def _missing_if(place: Place, token: Token) -> Slip | None:
         # `head :- body`, as in Prolog, is two tokens.
         skip = 2 if token.type == "COLON" and following and following.type == "MINUS" else 1
         return Slip(diagnostic, place.replaced(_meant(token, "IF", "if"), skip=skip))
-    return Slip(diagnostic, place.replaced(_inserted(token, "IF", "if"), skip=0))
+    return Slip(diagnostic, place.replaced(_inserted(token, "IF", "if"), skip=0), guess=True)
 
 
 _CLAUSES = frozenset(["IF", "BECAUSE", "OVERRIDES", "PRIORITY", "READS"])
@@ -351,16 +353,16 @@ def _colon_after_name(place: Place, token: Token) -> Slip | None:
     """`allow refund: amount > 3`, where the colon makes the name look like that of a field."""
     if token.type != "FIELD" or "NAME" not in place.accepts or "FIELD" in place.accepts:
         return None
-    colon = place.following
+    colon, line = place.following, place.previous.span
     named = Place(place.replaced(_named(token, "NAME")), place.index + 1, place.start)
-    if colon is None or colon.type != "COLON":
+    if colon is None or colon.type != "COLON" or "\n" in line.to(token.span).text:
         return None
     if "IF" in named.accepts and (slip := _missing_if(named, colon)) is not None:
         return slip
     diagnostic = codes.UNEXPECTED.at(
         colon.span, expected=expected_words(named.accepts), found=found_words(colon)
     )
-    return Slip(diagnostic, named.replaced(), sure=False)
+    return Slip(diagnostic, sure=False)
 
 
 _STATEMENTS = {
@@ -437,7 +439,7 @@ def _missing_comma(place: Place, token: Token) -> Slip | None:
         comma = _inserted(token, terminal, ",")
         if terminal in place.accepts and place.reaches(comma, token, beyond=0):
             diagnostic = codes.MISSING_COMMA.at(token.span, found=found_words(token))
-            return Slip(diagnostic, place.replaced(comma, token))
+            return Slip(diagnostic, place.replaced(comma, token), sure=False, guess=True)
     return None
 
 
@@ -457,7 +459,55 @@ def _missing_colon(place: Place, token: Token) -> Slip | None:
     )
     if not place.reaches(field, colon, skip=skip):
         return Slip(diagnostic, sure=False)
-    return Slip(diagnostic, place.replaced(field, colon, skip=skip))
+    return Slip(diagnostic, place.replaced(field, colon, skip=skip), sure=False, guess=True)
+
+
+def _missing_colon_before(place: Place, token: Token) -> Slip | None:
+    """`tier Tier` after another field, or `f(a: 1, b 2)`: the token before this one lacks its colon."""
+    name, before = place.previous, place.index - 1
+    if name.type != "NAME" or before < 1:
+        return None
+    of_declaration = token.type == "UPPER" and place.tokens[0].type in _DECLARING
+    if not of_declaration and not _among_named(place):
+        return None
+    earlier = Place(place.tokens, before, place.start)
+    if "FIELD" not in earlier.accepts or earlier.previous.type == "DOT":
+        return None
+    field, colon = _named(name, "FIELD"), _inserted(token, "COLON", ":")
+    if not earlier.reaches(field, colon):
+        return None
+    diagnostic = codes.UNEXPECTED.at(
+        name.span,
+        expected="a name and `:`",
+        found=found_words(name),
+        hint=f"write `{name.text}:`",
+    )
+    return Slip(diagnostic, earlier.replaced(field, colon), sure=False, guess=True)
+
+
+_DECLARING = frozenset({"FACT", "FACTS", "OPTIONAL", "ACTION", "TABLE"})
+
+
+def _among_named(place: Place) -> bool:
+    """Whether another argument of the call that is being read has a name."""
+    depth = 0
+    for token in reversed(place.tokens[: place.index]):
+        if token.type == "LPAR":
+            if depth == 0:
+                break
+            depth -= 1
+        elif token.type == "RPAR":
+            depth += 1
+        elif depth == 0 and token.type in ("FIELD", "KEYWORD_FIELD"):
+            return True
+    depth = 0
+    for token in place.tokens[place.index :]:
+        if token.type == "RPAR" and depth == 0:
+            return False
+        depth += (token.type == "LPAR") - (token.type == "RPAR")
+        if depth == 0 and token.type in ("FIELD", "KEYWORD_FIELD"):
+            return True
+    return False
 
 
 def _next_thing_at_margin(place: Place, token: Token) -> Slip | None:
@@ -473,7 +523,15 @@ def _next_thing(place: Place, token: Token) -> Slip | None:
     between = token.span.source.text[place.previous.span.end : token.span.start]
     if "$END" not in place.accepts or "\n" not in between:
         return None
-    return Slip(not_a_statement(token), place.tokens[: place.index])
+    after = place.tokens[place.index + 1 :]
+    return Slip(not_a_statement(token, after), place.tokens[: place.index], guess=True)
+
+
+def _next_thing_before(place: Place, _token: Token) -> Slip | None:
+    """As above, where the first word could still be taken for a part of the statement."""
+    if place.index < 2 or place.previous.type != "NAME":
+        return None
+    return _next_thing(Place(place.tokens, place.index - 1, place.start), place.previous)
 
 
 _A_RULE = "a rule reads `rule NAME: allow ACTION if CONDITION`"
@@ -486,9 +544,14 @@ _STATEMENT_ADVICE = {
 }
 
 
-def not_a_statement(token: Token) -> Diagnostic:
+_EFFECTS = frozenset({"ALLOW", "DENY", "REQUIRE", "OBLIGE", "SET"})
+
+
+def not_a_statement(token: Token, after: Sequence[Token]) -> Diagnostic:
     """What is said of text that stands where a statement starts, and starts none."""
     hint = _STATEMENT_ADVICE.get(token.text)
+    if token.type == "FIELD" and len(after) > 1 and after[1].type in _EFFECTS:
+        hint = f"a rule starts with its keyword: `rule {token.text}: ...`"
     return codes.NOT_A_STATEMENT.at(token.span, found=found_words(token), hint=hint)
 
 
@@ -507,9 +570,11 @@ _KNOWN: tuple[Callable[[Place, Token], Slip | None], ...] = (
     _missing_if,
     _colon_after_name,
     _misplaced_clause,
+    _missing_colon_before,
     _capital,
     _keyword,
     _missing_comma,
     _missing_colon,
     _next_thing,
+    _next_thing_before,
 )

@@ -233,6 +233,9 @@ def _by_position(
 ) -> list[tuple[int, tree.Argument]] | None:
     if len(node.arguments) == len(relation.columns):
         return list(enumerate(node.arguments))
+    if any(name.startswith(f"{relation.name}.") for name in scope.rule.world.spoiled):
+        scope.rule.incomplete = True
+        return None  # a field with an error is not among the columns
     count = len(node.arguments)
     names = ", ".join(
         f"{column.name}: {column.name.capitalize()}" for column in relation.columns[:3]

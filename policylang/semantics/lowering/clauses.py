@@ -104,8 +104,9 @@ def _clause_reads(scope: Scope, node: tree.DefineStatement) -> Message | None:
     """The sentence of a definition: it speaks of the arguments alone, for any clause."""
     if node.reads is None:
         return None
-    names = {p.name: scope.names[p.name] for p in node.parameters
-             if isinstance(p, tree.Variable) and p.name in scope.names}  # fmt: skip
+    names = {p.name for p in node.parameters if isinstance(p, tree.Variable)}
+    if not names <= scope.names.keys():
+        return None  # an argument that nothing binds is reported
     for part in node.reads.parts:
         for variable in occurrences(part.value) if isinstance(part, tree.TemplateHole) else ():
             if variable.name not in names:

@@ -501,6 +501,7 @@ def report_unknown_name(
 ) -> None:
     """Report a path that means nothing; `also` are names that would have been right here too."""
     rule = scope.rule
+    rule.incomplete = True  # also where nothing is said, since a broken statement may declare it
     rule.world.report_unknown(rule.module, node, what, also, rule.problems)
 
 

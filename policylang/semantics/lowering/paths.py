@@ -99,6 +99,7 @@ def _column(scope: Scope, relation: Relation, name: tree.Name) -> int | None:
     for i, column in enumerate(relation.columns):
         if column.name == name.text:
             return i
+    scope.rule.incomplete = True
     if f"{relation.name}.{name.text}" not in scope.rule.world.spoiled:
         report_unknown_field(scope, relation, name)
     return None
@@ -271,7 +272,7 @@ def _steps(scope: Scope, path: tree.Path, found: Found) -> list[Step]:
     relation = scope.rule.world.relations.get(found.symbol.name)
     if relation is None or relation.cardinality is Cardinality.MANY:
         return []
-    mark = len(scope.rule.problems)
+    mark, incomplete = len(scope.rule.problems), scope.rule.incomplete
     steps: list[Step] = []
     for i, name in enumerate(found.rest):
         position = _column(scope, relation, name)
@@ -286,6 +287,7 @@ def _steps(scope: Scope, path: tree.Path, found: Found) -> list[Step]:
             break
         relation = target
     del scope.rule.problems[mark:]
+    scope.rule.incomplete = incomplete
     return steps
 
 

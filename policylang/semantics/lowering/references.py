@@ -26,7 +26,7 @@ def find_rule(
     if owner is None:
         return None
     found = owner.rules.get(last.text)
-    if found is None and last.text not in world.lost:
+    if found is None and not world.is_lost(last.text):
         hint = did_you_mean(last.text, owner.rules)
         problems.append(codes.UNKNOWN_RULE.at(path.span, name=path.text, hint=hint))
     return found

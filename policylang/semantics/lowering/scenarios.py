@@ -158,7 +158,7 @@ class Scenarios:
         if owner is None:
             return None
         found = owner.fixtures.get(path.last.text)
-        if found is None and path.last.text not in self.world.lost:
+        if found is None and not self.world.is_lost(path.last.text):
             hint = did_you_mean(path.last.text, owner.fixtures)
             where = "in this module" if owner is self.module else f"in module `{owner.name}`"
             self._report(
@@ -236,7 +236,9 @@ class Scenarios:
                         item.name.span, owner=f"`{relation.bare_name}`", name=name, hint=hint
                     )
                 )
-            given[name] = self._value(item.value, column.domain if column else None, strict=strict)
+            # What has no column is reported, or its column is: its value is not looked at.
+            domain = column.domain if column is not None else None
+            given[name] = self._value(item.value, domain, strict=strict and column is not None)
         return given
 
     def _value(self, written: tree.Expr, domain: Domain | None, *, strict: bool) -> Given:
