@@ -124,9 +124,10 @@ def test_values_that_nothing_holds_for_are_not_kept() -> None:
     assert list(asked.derived) == kept
 
 
-def test_what_becomes_much_is_derived_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a value takes too many steps everything is derived, once, and the answers are the same."""
-    monkeypatch.setattr(demand, "MOST_STEPS", 5)
+@pytest.mark.parametrize("limit", ["MOST_STEPS", "MOST_KEPT"])
+def test_answers_do_not_depend_on_what_is_kept(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one value takes many steps, or little is kept, the answers are the same."""
+    monkeypatch.setattr(demand, limit, 5)
     for rule in RULES:
         bundle = bundle_of(BOTH + rule)
         evaluator = asking(bundle)
@@ -136,17 +137,33 @@ def test_what_becomes_much_is_derived_as_a_whole(monkeypatch: pytest.MonkeyPatch
             assert evaluator.evaluate(usual(facts, bundle.program), Limits()) == expected
 
 
-def test_a_definition_that_takes_too_long_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where everything has to be derived and that is past the time limit, the evaluation fails, however it is asked."""
-    monkeypatch.setattr(demand, "MOST_STEPS", 5)
-    edges = [{"a": f"e{i}", "b": f"e{i + 1}"} for i in range(2_000)]
-    bundle = loads(HEAD + LEFT + RULES[0], reference={"edge": edges, "rank": [], "wide": []})
+def test_no_more_is_kept_than_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values that are asked for one after the other leave no more atoms behind than the bound."""
+    monkeypatch.setattr(demand, "MOST_KEPT", 20)
+    bundle = bundle_of(LEFT + RULES[0])
     evaluator = asking(bundle)
-    for facts in requests(bundle):
-        for given in (facts, usual(facts, bundle.program)):
-            found = evaluator.evaluate(given, Limits(seconds=0.05))
-            assert isinstance(found, Failure)
-            assert found.code == FailureKind.TIME_LIMIT.value
+    evaluator.evaluate(next(requests(bundle)), Limits())
+    (asked,) = asked_by(evaluator).values()
+    for i in range(1, 60):
+        assert asked.holds((f"e{i}", f"e{i // 3}"))
+        assert len(list(asked.derived)) <= 20
+
+
+CHAIN = [{"a": f"e{i}", "b": f"e{i + 1}"} for i in range(2_000)]
+
+
+@pytest.mark.parametrize("rules", [LEFT + RULES[5], RIGHT + RULES[4]])
+def test_what_takes_too_long_is_a_failure_of_its_request(rules: str) -> None:
+    """Where what a request asks for is past its time limit it fails, however it comes, and other requests do not."""
+    bundle = loads(HEAD + rules, reference={"edge": CHAIN, "rank": [], "wide": []})
+    evaluator = asking(bundle)
+    first, *_, last = requests(bundle)
+    for facts in (first, usual(first, bundle.program)):
+        found = evaluator.evaluate(facts, Limits(seconds=0.05))
+        assert isinstance(found, Failure)
+        assert found.code == FailureKind.TIME_LIMIT.value
+    if RULES[5] not in rules:
+        assert isinstance(evaluator.evaluate(last, Limits()), Firings)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +240,7 @@ _BESIDE = [
 def test_drawn_definitions_are_answered_alike() -> None:
     """Definitions drawn at random, derived as far as requests ask, answer as the definition of a program says."""
     met = different = 0
-    for seed in range(120):
+    for seed in range(80):
         draw = Random(seed)
         bundle = bundle_of(drawn(draw) + draw.choice(RULES), 14)
         evaluator = asking(bundle)
@@ -233,13 +250,13 @@ def test_drawn_definitions_are_answered_alike() -> None:
             assert _shown(evaluator.evaluate(usual(facts, bundle.program), Limits())) == expected
             different += "m.r" in expected
         met += bool(asked_by(evaluator))
-    assert met > 80
-    assert different > 80
+    assert met > 50
+    assert different > 50
 
 
 def test_generated_programs_are_answered_alike() -> None:
     """On generated programs, whatever is derived as far as requests ask, evaluations are equal."""
-    for seed in range(700_000, 700_060):
+    for seed in range(700_000, 700_040):
         given = case(Seeded(seed))
         if refusal(given.program) is not None:
             continue

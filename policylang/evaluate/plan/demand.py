@@ -3,8 +3,8 @@
 A hierarchy of a million roles has many millions of pairs, one below the other, and a request asks about one. So such a definition
 is not derived as a whole: where the value of one argument is known, the atoms with that value are, and kept. The rules for this are
 those of the definition with a condition more, after magic sets (Bancilhon, Maier, Sagiv, Ullman, 1986): an atom is derived where its
-value was asked for, and a value is asked for where a clause reads an atom with it for another one that was asked for. Where that
-becomes much after all, everything is derived once.
+value was asked for, and a value is asked for where a clause reads an atom with it for another one that was asked for. Where code
+goes through all atoms, everything is derived, once.
 
 No answer depends on it: what is derived are atoms of the definition, and all of those that have the value.
 """
@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from threading import Lock
+from threading import Lock, local
+from time import perf_counter
 from typing import Any, Final, TypeAlias
 
 from policylang.evaluate.firings import Limits
@@ -49,7 +50,10 @@ MANY: Final = 20_000
 """Rows behind a definition from which on it is derived as far as requests ask."""
 
 MOST_STEPS: Final = 100_000
-"""Steps for one value; where more are needed, everything is derived."""
+"""Steps for one value where an atom can be looked for by another one of its values."""
+
+MOST_KEPT: Final = 5_000_000
+"""Atoms that are kept of a definition; of more, all are forgotten and derived anew."""
 
 Atom: TypeAlias = tuple[Any, ...]
 Atoms: TypeAlias = Mapping[Atom, None]
@@ -65,41 +69,57 @@ class Derivation:
     """The slot of the values asked for."""
     atoms: int
 
-    def atoms_with(self, value: object) -> Iterable[Atom] | None:
-        """Atoms of the definition, and among them all with the value. None where that takes too many steps."""
-        world = started(self.template, _UNBOUNDED, {})
+    def atoms_with(self, value: object, world: World) -> Iterable[Atom]:
+        """Atoms of the definition, and among them all with the value. Raises where that is past the limits of the world."""
         world[self.asked] = [(value,)]
-        world[STEPS], world[DEADLINE] = MOST_STEPS, 0.0
-        try:
-            self.decide(world, {})
-        except TimeLimitError:
-            return None
+        self.decide(world, {})
         found: Iterable[Atom] = world[self.atoms]
         return found
 
 
-_UNBOUNDED: Final = Limits(seconds=float("inf"), memory=1 << 62)
+class Allowance(local):
+    """What the evaluation of a thread may use: of its time what is left."""
+
+    def __init__(self) -> None:
+        self._until = float("inf")
+        self._memory = 1 << 62
+
+    def start(self, limits: Limits) -> None:
+        """Begin an evaluation."""
+        self._until = perf_counter() + limits.seconds
+        self._memory = limits.memory
+
+    @property
+    def limits(self) -> Limits:
+        """What may be used from now on."""
+        return Limits(self._until - perf_counter(), self._memory)
 
 
 class Asked:
     """The atoms of a definition, of which those are derived that somebody asks for. Thread-safe.
 
-    `derivations` are by position; `everything` derives all atoms, within the limits of an evaluation.
+    `derivations` are by position; `everything` derives all atoms. Both raise where that is past what is allowed.
     """
 
     def __init__(
-        self, derivations: Mapping[int, Derivation], everything: Callable[[], Atoms]
+        self,
+        derivations: Mapping[int, Derivation],
+        everything: Callable[[Limits], Atoms],
+        allowance: Allowance,
     ) -> None:
-        self._derivations = dict(derivations)
-        self._found: dict[int, dict[Any, Atoms]] = {position: {} for position in derivations}
+        self._derivations = derivations
         self._everything = everything
+        self._allowance = allowance
+        self._found: dict[int, dict[Any, Atoms]] = {position: {} for position in derivations}
+        self._kept = 0
+        self._costly: set[tuple[int, Any]] = set()
         self._whole: Atoms | None = None
         self._indexes: dict[tuple[int, ...], Mapping[Any, Sequence[Atom]]] = {}
         self._lock = Lock()
 
     @property
     def derived(self) -> Iterator[Atom]:
-        """Everything that was derived so far; an atom may come more than once."""
+        """What was derived so far and is kept; an atom may come more than once."""
         if self._whole is not None:
             yield from self._whole
             return
@@ -108,15 +128,15 @@ class Asked:
                 yield from part
 
     def whole(self) -> Atoms:
-        """All atoms. Raises where that is past the limits of an evaluation."""
+        """All atoms."""
         with self._lock:
             if self._whole is None:
-                self._whole = self._everything()
-                self._found = {}
+                self._whole = self._everything(self._allowance.limits)
+                self._found = {position: {} for position in self._derivations}
             return self._whole
 
     def index(self, positions: tuple[int, ...]) -> Mapping[Any, Sequence[Atom]]:
-        """All atoms by their values at some positions. Raises as `whole` does."""
+        """All atoms by their values at some positions."""
         index = self._indexes.get(positions)
         if index is None:
             index = self._indexes[positions] = indexed(self.whole(), positions, derived=True)
@@ -125,35 +145,54 @@ class Asked:
     def holds(self, atom: Atom) -> bool:
         """Whether the definition has an atom."""
         if self._whole is None:
-            for position in tuple(self._derivations):
+            for position in self._derivations:
+                part = self._part(position, atom[position], MOST_STEPS)
+                if part is not None:
+                    return atom in part
+            for position in self._derivations:
                 part = self._part(position, atom[position])
                 if part is not None:
                     return atom in part
-                # The next atom is looked for by another position at once.
-                self._derivations.pop(position, None)
         return atom in self.whole()
 
     def having(self, position: int, value: object) -> Atoms | None:
         """The atoms with a value at a position; None where everything is derived or has to be."""
         return None if self._whole is not None else self._part(position, value)
 
-    def _part(self, position: int, value: object) -> Atoms | None:
-        parts = self._found.get(position)
+    def _part(self, position: int, value: object, steps: int | None = None) -> Atoms | None:
+        """The atoms with a value; None where there is no code for it, or where it takes more than so many steps."""
         derivation = self._derivations.get(position)
-        if parts is None or derivation is None:
+        # A Decimal that equals an Int is shown otherwise.
+        if derivation is None or not isinstance(value, int | str):
             return None
-        part = parts.get(value)
+        part = self._found[position].get(value)
         if part is None:
-            if not isinstance(value, int | str):
-                return None  # A Decimal that equals an Int is shown otherwise.
-            found = derivation.atoms_with(value)
-            if found is None:
+            if steps is not None and (position, value) in self._costly:
+                return None
+            world = started(derivation.template, self._allowance.limits, {})
+            if steps is not None:
+                world[STEPS], world[DEADLINE] = steps, 0.0
+            try:
+                found = derivation.atoms_with(value, world)
+            except TimeLimitError:
+                if steps is None:
+                    raise
+                self._costly.add((position, value))
                 return None
             part = dict.fromkeys([atom for atom in found if atom[position] == value])
-            if part:
-                # Values without an atom are not kept: they come from requests, and there is no end of them.
-                parts[value] = part
+            self._keep(position, value, part)
         return part
+
+    def _keep(self, position: int, value: object, part: Atoms) -> None:
+        """Keep atoms. Values without an atom are not kept: they come from requests, and there is no end of them."""
+        if not part:
+            return
+        with self._lock:
+            self._kept += len(part)
+            if self._kept > MOST_KEPT:
+                self._found = {each: {} for each in self._derivations}
+                self._kept = len(part)
+            self._found[position][value] = part
 
 
 class AskedSet:

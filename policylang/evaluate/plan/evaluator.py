@@ -39,6 +39,7 @@ from policylang.evaluate.plan.compile import (
 )
 from policylang.evaluate.plan.demand import (
     MANY,
+    Allowance,
     Asked,
     AskedAtoms,
     AskedIndex,
@@ -64,7 +65,7 @@ from policylang.evaluate.plan.world import (
 )
 from policylang.facts.factset import FactSet, Part, Row, Shape
 from policylang.facts.schema import Cardinality, RelationKind, Source
-from policylang.semantics.program import Derive, Program
+from policylang.semantics.program import Derive, Program, Rule
 from policylang.semantics.slicing import Slice, matches, slice_for
 
 VERSION: Final = "1"
@@ -152,6 +153,9 @@ class PlanEvaluator:
         self._straight: dict[Shape, _Quick | None] = {}
         """What is made for requests of each shape; None where their rules need more."""
         self._lock = Lock()
+        self._allowance = Allowance()
+        self._asks = False
+        """Whether something is derived as far as requests ask."""
         self._name = f"plan {VERSION}, Python {platform.python_version()}"
 
     @property
@@ -190,6 +194,8 @@ class PlanEvaluator:
     def evaluate(self, facts: FactSet, limits: Limits) -> Evaluation:
         """The firings for one request."""
         taken = facts.origin
+        if self._asks:
+            self._allowance.start(limits)
         if taken is not None:
             shape = taken[0]
             quick = self._straight[shape] if shape in self._straight else self._quick(shape, limits)
@@ -208,20 +214,22 @@ class PlanEvaluator:
 
     def _evaluate(self, facts: FactSet, limits: Limits) -> Evaluation:
         """The firings for a request of any form."""
+        if self._asks:
+            self._allowance.start(limits)
         plan = self._usual.get(facts.action)
         try:
             if plan is None or not self._reference_names.isdisjoint(facts.rows):
                 plan = self._plan_for(facts, limits)
             world = started(plan.template, limits, facts.rows)
             hits = plan.decide(world, facts.rows)
+            if world[FAILED] or plan.failed:
+                return self._failure({*world[FAILED], *plan.failed}, facts, hits, plan.settled)
         except TimeLimitError:
             return _too_long(limits)
         except (MemoryLimitError, MemoryError):
             return _TOO_MUCH
         except UnplannableError as problem:
             return Failure("", FailureKind.EVALUATOR.value, f"no plan can be made: {problem}")
-        if world[FAILED] or plan.failed:
-            return self._failure({*world[FAILED], *plan.failed}, facts, hits, plan.settled)
         if len(hits) == 1:
             return Firings(tuple(hits[0][1]), plan.shared)
         return Firings(tuple(chain.from_iterable([fired for _, fired in hits])), plan.shared)
@@ -341,7 +349,7 @@ class PlanEvaluator:
         layout.settled = rest.names
         asked: dict[str, Asked] = {}
         for name, clauses in asking.items():
-            everything = partial(self._everything, name, rest, added, limits)
+            everything = partial(self._everything, name, rest, added)
             derivations = {
                 position: made
                 for position in range(len(self._program.predicates[name].types))
@@ -351,7 +359,9 @@ class PlanEvaluator:
                     )
                 )
             }
-            asked[name] = Asked(derivations, everything)
+            asked[name] = Asked(derivations, everything, self._allowance)
+            self._allowance.start(limits)
+            self._asks = True
         return replace(
             rest,
             names=names,
@@ -468,17 +478,24 @@ class PlanEvaluator:
         read = {match.name for match in matches(rule.body)}
         known = [(p, fired) for p, fired in settled.hits.items() if self._derived_by(p) in read]
         firings = list(chain.from_iterable([fired for _, fired in (*known, *hits)]))
-        derived = {name: each.derived for name, each in settled.asked.items() if name in read}
+        asked = {name: each for name, each in settled.asked.items() if name in read}
+        derived = {name: each.derived for name, each in asked.items()}
         model = Model(self._program, facts, firings, self._reference, derived)
-        found = [
-            instance
-            for instance in instances(rule.body, {}, model)
-            if isinstance(instance, CalculationFailure)
-        ]
+        found = _failing(rule, model)
+        if not found and asked:
+            # What was asked for has been forgotten meanwhile.
+            whole = {name: each.whole() for name, each in asked.items()}
+            model = Model(self._program, facts, firings, self._reference, whole)
+            found = _failing(rule, model)
         if not found:
             raise InternalError(f"`{rule.name}` failed, and the interpreter finds no failure")
         least = min(found, key=lambda failure: (failure.kind.value, failure.message))
         return Failure(rule.name, least.kind.value, least.message)
+
+
+def _failing(rule: Rule, model: Model) -> list[CalculationFailure]:
+    found = instances(rule.body, {}, model)
+    return [instance for instance in found if isinstance(instance, CalculationFailure)]
 
 
 _UNLIMITED: Final = Limits(seconds=float("inf"), memory=1 << 62)
