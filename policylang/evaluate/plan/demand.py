@@ -144,6 +144,10 @@ class Asked:
 
     def holds(self, atom: Atom) -> bool:
         """Whether the definition has an atom."""
+        for position, parts in self._found.items():
+            kept = parts.get(atom[position])
+            if kept is not None:
+                return atom in kept
         if self._whole is None:
             for position in self._derivations:
                 part = self._part(position, atom[position], MOST_STEPS)
