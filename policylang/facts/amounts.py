@@ -43,9 +43,9 @@ def _plain_number(text: str, scale: int) -> str:
         whole, _, fraction = text.partition(marks[0])
         if len(fraction) == 3 and len(whole) <= 3 and whole not in ("", "0"):
             if marks[0] == "." or scale >= 3:
-                raise Unfit(
-                    codes.AMBIGUOUS, f"{whole}{fraction}, or {whole} and a fraction {fraction}"
-                )
+                readings = f"{whole}{fraction}, or {whole} and a fraction {fraction}"
+                hint = f"write {whole}{fraction} where that is meant"
+                raise Unfit(codes.AMBIGUOUS, readings, hint)
             whole, fraction = text, ""
     return _joined(whole, fraction, has_mark=len(whole) < len(text))
 

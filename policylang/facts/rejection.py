@@ -49,6 +49,17 @@ class Problem:
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
 
+    def told(self) -> str:
+        """The problem for a language model: what came, what is expected, and how that is written."""
+        text = f"{self.message}."
+        if self.received and self.expected:
+            text = f"got {self.received}. Expected {self.expected}."
+        # What its writer can do about the policy is nothing to a model.
+        hint = (self.hint or "").partition(", or declare")[0]
+        if hint.startswith(("did you mean", "write ")):
+            text += f" {hint[0].upper()}{hint[1:]}{'' if hint.endswith('?') else '.'}"
+        return f"{self.path or 'request'}: {text}"
+
     def to_json(self) -> dict[str, Any]:
         """The problem as plain objects; absent things are absent."""
         given = {
@@ -147,12 +158,7 @@ class Rejection:
         """The rejection for a language model: what to correct, in few words."""
         name = self.action.rpartition(".")[2] or "the call"
         lines = [f"`{name}` was not run: {_BRIEF[self.kind]}"]
-        for problem in self.problems[:most]:
-            told = f"{problem.message}."
-            if problem.received and problem.expected:
-                told = f"got {problem.received}. Expected {problem.expected}."
-            near = f" {problem.hint}" if (problem.hint or "").startswith("did you mean") else ""
-            lines.append(f"- {problem.path or 'request'}: {told}{near}")
+        lines += [f"- {problem.told()}" for problem in self.problems[:most]]
         rest = len(self.problems) + self.more - most
         if rest > 0:
             lines.append(f"- and {rest} more")

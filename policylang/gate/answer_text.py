@@ -52,11 +52,7 @@ def _details(answer: Answer) -> Iterator[str]:
     if _is(answer, RejectionKind.UNKNOWN_ACTION):
         return  # the ground says it all
     problems = answer.problems[:MOST_LINES]
-    for problem in problems:
-        told = f"{problem.message}."
-        if problem.received and problem.expected:
-            told = f"got {problem.received}. Expected {problem.expected}."
-        yield f"- {problem.path or 'request'}: {told}"
+    yield from (f"- {problem.told()}" for problem in problems)
     rest = len(answer.problems) - len(problems) + answer.more
     if rest:
         yield f"- and {rest} more"

@@ -385,6 +385,15 @@ def test_the_text_for_models() -> None:
     ]
 
 
+def test_a_model_is_told_how_to_write_a_value_and_not_how_to_write_a_policy() -> None:
+    """Of hints a model gets the member that is near and the form to write, and nothing about declarations."""
+    near = rejected(request(args__color="rde")).brief()
+    assert "Did you mean `red`?" in near
+    assert "declare" not in rejected(request(args__color="RED")).brief()
+    zoneless = rejected(request(now="2026-11-22 10:00")).brief()
+    assert zoneless.endswith("Write its zone, as in 2026-11-20T09:00:00Z.")
+
+
 def test_the_form_for_programs() -> None:
     """A rejection is plain JSON with a version, kind, action, problems and needs."""
     form = rejected(request(args__amount="many")).to_json()
