@@ -35,6 +35,14 @@ _COLOURS: Final = {
     Kind.LOOSER: "#7a3b9a",
     Kind.ERROR: "#222222",
 }
+_WORDS: Final = {
+    Kind.SAME: "the same",
+    Kind.REASONS: "same outcome, other reasons",
+    Kind.DUTIES: "same outcome, other duties",
+    Kind.TIGHTER: "tighter than live",
+    Kind.LOOSER: "looser than live",
+    Kind.ERROR: "error of the candidate",
+}
 _BINS: Final = 40
 _MOST_HOURS: Final = 24 * 30
 
@@ -70,7 +78,7 @@ def report_page(report: Report, proofs: Mapping[str, Proven]) -> str:
 
 def _period(report: Report) -> str:
     dropped = f"; {report.dropped:,} were dropped by a busy shadow" if report.dropped else ""
-    time = f"{report.since} to {report.until}: " if report.since else ""
+    time = f"{_moment(report.since)} to {_moment(report.until)}: " if report.since else ""
     return f"{time}{report.figures.total:,} decisions{dropped}"
 
 
@@ -78,6 +86,11 @@ def _problem(report: Report) -> Iterator[str]:
     if report.problem:
         yield '<p class="no">It is no program with the active modules, and its criteria are not asked: '
         yield f"{_text(report.problem)}</p>"
+
+
+def _moment(text: str) -> str:
+    """A time to the second, for readers."""
+    return f"{text[:19].replace('T', ' ')} UTC"
 
 
 def _agreement(report: Report) -> Iterator[str]:
@@ -92,26 +105,28 @@ def _agreement(report: Report) -> Iterator[str]:
     yield _stacked([(kind, figures.kinds[kind]) for kind in Kind if figures.kinds[kind]])
     yield "<table>"
     for kind, count in disagreeing(figures):
-        yield f'<tr><td class="n">{count:,}</td><td>{_text(kind.value)}</td></tr>'
+        yield f'<tr><td class="n">{count:,}</td><td>{_WORDS[kind]}</td></tr>'
     reasons = figures.kinds[Kind.REASONS]
-    yield f'<tr><td class="n">{reasons:,}</td><td>same outcome, other reasons</td></tr></table>'
+    yield f'<tr><td class="n">{reasons:,}</td><td>{_WORDS[Kind.REASONS]}</td></tr></table>'
 
 
 def _stacked(parts: Sequence[tuple[Kind, int]]) -> str:
     """One bar of all decisions, with what is in it beside it."""
     total, x = sum(count for _, count in parts), 0.0
     shapes, legend = [], []
-    for i, (kind, count) in enumerate(parts):
+    place = 0
+    for kind, count in parts:
         width = _WIDTH * count / total
         colour = _COLOURS[kind]
         shapes.append(
             f'<rect x="{x:.1f}" y="0" width="{max(width, 1):.1f}" height="28" fill="{colour}">'
-            f"<title>{kind.value}: {count}</title></rect>"
+            f"<title>{_WORDS[kind]}: {count}</title></rect>"
         )
         legend.append(
-            f'<rect x="{i * 120}" y="40" width="10" height="10" fill="{colour}"/>'
-            f'<text x="{i * 120 + 15}" y="49">{kind.value}</text>'
+            f'<rect x="{place}" y="40" width="10" height="10" fill="{colour}"/>'
+            f'<text x="{place + 15}" y="49">{_WORDS[kind]}</text>'
         )
+        place += 35 + 7 * len(_WORDS[kind])
         x += width
     return _svg(60, [*shapes, *legend])
 
@@ -232,9 +247,20 @@ def _histogram(arms: Sequence[tuple[str, array[int]]]) -> str:
             f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2">'
             f"<title>{name}</title></polyline>"
         )
-    shapes.append(f'<text x="0" y="128">{10**least:,.0f} µs (blue: live, red: candidate)</text>')
-    shapes.append(f'<text x="{_WIDTH}" y="128" text-anchor="end">{10**most:,.0f} µs</text>')
-    return _svg(132, shapes)
+    shapes.append('<text x="0" y="145">blue: live, red: candidate</text>')
+    return _svg(150, [*_decades(least, most), *shapes])
+
+
+def _decades(least: float, most: float) -> Iterator[str]:
+    """Lines at the powers of ten between two ends of a logarithmic axis, and both ends."""
+    ends = (f"{10**least:,.0f} µs", f"{10**most:,.0f} µs")
+    for x, anchor, told in ((0, "start", ends[0]), (_WIDTH, "end", ends[1])):
+        yield f'<text x="{x}" y="128" text-anchor="{anchor}">{told}</text>'
+    for power in range(math.ceil(least), math.floor(most) + 1):
+        at = _WIDTH * (power - least) / (most - least)
+        yield f'<line x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="112" stroke="#ddd"/>'
+        if 60 < at < _WIDTH - 80:
+            yield f'<text x="{at:.1f}" y="128" text-anchor="middle">{10**power:,} µs</text>'
 
 
 # --- outcomes ----------------------------------------------------------------------------------------------
@@ -245,7 +271,7 @@ def _outcomes(found: Outcomes) -> Iterator[str]:
         return
     yield "<h2>Outcomes</h2>"
     yield f"<p>{found.inside:,} units in the canary's arm and {found.outside:,} in live's since "
-    yield f"{_text(found.since)}; the slice is {found.share:.1%}.</p>"
+    yield f"{_moment(found.since)}; the slice is {found.share:.1%}.</p>"
     if found.is_split_wrong:
         yield '<p class="no">The split is not what was asked for: units are lost or counted double. '
         yield "Nothing can be concluded from it.</p>"
@@ -273,13 +299,14 @@ def _whiskers(rates: Sequence[tuple[str, Interval]]) -> str:
     shapes = []
     for i, (name, rate) in enumerate(rates):
         y, x = 15 + 25 * i, 80
-        one, other = (x + (_WIDTH - x - 60) * end / most for end in (rate.low, rate.high))
+        one, other = (x + (_WIDTH - x - 110) * end / most for end in (rate.low, rate.high))
         shapes.append(f'<text x="0" y="{y + 4}">{name}</text>')
         shapes.append(
             f'<line x1="{one:.1f}" x2="{max(other, one + 1):.1f}" y1="{y}" y2="{y}" '
             f'stroke="{("#c8553d", "#5b8db8")[i]}" stroke-width="6"/>'
         )
-        shapes.append(f'<text x="{other + 6:.1f}" y="{y + 4}">{rate.high:.2%}</text>')
+        told = f"{rate.low:.2%} to {rate.high:.2%}"
+        shapes.append(f'<text x="{other + 6:.1f}" y="{y + 4}">{told}</text>')
     return _svg(60, shapes)
 
 

@@ -305,7 +305,7 @@ class Watcher:
         if case is None:
             active = pending.live.composed
             assert isinstance(active, Composed)
-            case, microseconds = timed(lambda: active.case(pending.facts))
+            case, microseconds = _worked(lambda: active.case(pending.facts))
         live = Judged.of(case.decision, (microseconds or 0) + pending.validation)
         if pending.tried is not None:
             yield from self._tried(task, pending.tried, live)
@@ -317,7 +317,7 @@ class Watcher:
     ) -> Iterator[tuple[Comparison, Case | None]]:
         judged = Judged("", "", error=tried.error)
         if tried.case is not None:
-            judged = _judged(tried.case, tried.error, tried.microseconds)
+            judged = _judged(tried.case, tried.error, _in_all(task.pending, tried))
         for candidate, bucket in zip(tried.candidates, tried.buckets, strict=True):
             made = _comparison(task, candidate, Role.CANARY, live, judged)
             yield replace(made, bucket=bucket, acted_on_candidate=tried.has_acted), tried.case
@@ -330,7 +330,7 @@ class Watcher:
         if isinstance(composed, str):
             judged = Judged("", "", error=composed)
             return _comparison(task, candidate, Role.SHADOW, live, judged), None
-        case, microseconds = timed(self._asking(pending, candidate, composed))
+        case, microseconds = _worked(self._asking(pending, candidate, composed))
         error = fault(live_case, case)
         judged = _judged(case, error, microseconds + pending.validation)
         return _comparison(task, candidate, Role.SHADOW, live, judged), case
@@ -360,6 +360,24 @@ def timed(asked: Callable[[], Case]) -> tuple[Case, int]:
     started = time.perf_counter_ns()
     case = asked()
     return case, (time.perf_counter_ns() - started) // 1_000
+
+
+def _worked(asked: Callable[[], Case]) -> tuple[Case, int]:
+    """A case, and how many microseconds of the processor it took: how long this thread waits for callers says nothing."""
+    started = time.thread_time_ns()
+    case = asked()
+    return case, (time.thread_time_ns() - started) // 1_000
+
+
+def _in_all(pending: Pending, tried: Tried) -> int | None:
+    """The time that a canary took, with that of reading the request where live had read it already."""
+    if tried.microseconds is None:
+        return None
+    composed = pending.live.with_candidates(tried.candidates)
+    is_shared = isinstance(composed, Composed) and pending.live.takes_facts(
+        composed, pending.action
+    )
+    return tried.microseconds + (pending.validation if is_shared else 0)
 
 
 def fault(live: Case | None, candidate: Case) -> str:
