@@ -23,6 +23,18 @@ Every public name, with its signature and what its docstring says: those of `pol
 What is not listed here may change without notice.
 
 Everything that users can get wrong raises a `PolicyError` with diagnostics, or is an answer: deciding never raises for what a request holds.
+
+| to | |
+|---|---|
+| load policies | [`load`](#load), [`loads`](#loads): a [`Bundle`](#bundle) |
+| decide | `Bundle.decide`, `Bundle.decide_many`: a [`Decision`](#decision), with a [`Rejection`](#rejection) where the request reached no rule |
+| find out why | `Bundle.case`: a [`Case`](#case), its [`Explanation`](#explanation) and [`Proof`](#proof); [proofs and forms](#proofs-and-forms) |
+| guard tools | [`Gate`](#gate): `open`, `protect`, `guard_tools`, `call`, `session`; [`Refused`](#refused), [`Verdict`](#verdict); [settings](#gates), [adapters](#adapters) |
+| fetch facts | [`Lookup`](#lookup), [`FactSource`](#factsource), [`Fetcher`](#fetcher) |
+| tell an agent | [answers](#answers) |
+| ask people | [approvals](#approvals) |
+| record, look back | [`TraceStore`](#tracestore); [traces](#traces) |
+| roll out | [rollouts](#rollouts) |
 """
 
 MODULES: Final = {
