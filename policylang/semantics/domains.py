@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Final, assert_never
 
@@ -193,6 +194,7 @@ class Domains:
             return found
         known = [*owner.types, *(BUILTIN_TYPES if owner is module else ())]
         hint = _OTHERS.get(path.last.text.lower()) or did_you_mean(path.last.text, known)
+        hint = hint or _small(path.last.text, owner)
         where = "in this module" if owner is module else f"in module `{owner.name}`"
         self._report(
             codes.UNKNOWN_NAME.at(path.span, what="type", name=path.text, where=where, hint=hint)
@@ -435,6 +437,13 @@ class Domains:
 
     def _bad(self, span: Span, problem: str, label: str) -> None:
         self._report(codes.BAD_TYPE.at(span, problem=problem, label=label))
+
+
+def _small(name: str, owner: ModuleNames) -> str | None:
+    """That a name with a capital is the name of a fact or the like with a small letter, as a hint."""
+    small = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    symbol = owner.values.get(small)
+    return f"`{small}` is {symbol.kind.value}, with a small letter" if symbol is not None else None
 
 
 def _texts(names: tuple[tree.Name, ...]) -> tuple[str, ...]:

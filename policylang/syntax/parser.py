@@ -47,6 +47,7 @@ def parse(source: Source) -> ParseResult:
 UNNAMED = ""
 """Among what is lost: a name that could not be read, so that it can be any."""
 
+_MISWRITTEN = frozenset({codes.KEYWORD_AS_NAME.id, codes.CAPITAL_NAME.id})
 _NAMELESS = frozenset({"TEST", "ROLLOUT", "CANARY", "PROMOTE", "ROLLBACK"})
 
 
@@ -96,9 +97,9 @@ class _Assembly:
     def _report(self, diagnostics: list[Diagnostic]) -> None:
         self.diagnostics.extend(diagnostics)
         self.errors += _count_errors(diagnostics)
-        # What a keyword was taken for need not be there.
-        of_keywords = (d.span for d in diagnostics if d.code == codes.KEYWORD_AS_NAME.id)
-        self.lost.update(span.text for span in of_keywords if span is not None)
+        # What a keyword or a capital was taken for need not be there.
+        of_names = (d.span for d in diagnostics if d.code in _MISWRITTEN)
+        self.lost.update(span.text for span in of_names if span is not None)
 
     def _lose(self, piece: Piece) -> None:
         self.unread = True
