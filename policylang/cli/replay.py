@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from policylang.cli.loading import Deployment, deployment_options
-from policylang.cli.output import ExitCode, json_option, write_json
+from policylang.cli.output import ExitCode, json_option, write_file, write_json
 from policylang.cli.replay_progress import replaying
 from policylang.cli.replay_report import Why, difference_json, differences_text, report_text
 from policylang.cli.running import html_option, journal_of, run_options
@@ -76,7 +76,7 @@ def command(
         shown = [difference_json(one, masks) for one in _told(found, bundle, as_json, masks)]
         examples = _examples(view, report, bundle, evaluator)
         if html_path is not None:
-            html_path.write_text(_page(report, examples, candidate), "utf-8")
+            write_file(html_path, _page(report, examples, candidate))
         why = _why(store_path, candidate, params, reference)
         if as_json:
             told = {"differences": shown} if bundle is None else {"examples": _shown(examples, why)}

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from policylang.cli.output import writing
+
 if TYPE_CHECKING:
     from policylang.trace.journal import Journal
     from policylang.trace.reading import Filter
@@ -60,4 +62,5 @@ def journal_of(
         return None
     from policylang.trace.journal import Journal
 
-    return stack.enter_context(Journal.open(path, asked, filter_))
+    with writing(path):
+        return stack.enter_context(Journal.open(path, asked, filter_))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from typing import Final
 
 import duckdb
@@ -46,6 +47,12 @@ def create_fact_views(database: duckdb.DuckDBPyConnection) -> None:
             database.execute(f"DROP VIEW facts.{quoted(name)}")
     for name, query in made.items():
         database.execute(f"CREATE OR REPLACE VIEW facts.{quoted(name)} AS {query}")
+
+
+def columns_digest(database: duckdb.DuckDBPyConnection) -> str:
+    """What the views are made of, as a digest: the columns of every fact, and how each is shown."""
+    shown = [_query(relation, fields) for relation, fields in _declared(database).items()]
+    return sha256("\n".join(shown).encode()).hexdigest()
 
 
 def sql_type(type_: str) -> str:

@@ -32,7 +32,7 @@ from policylang.trace.segments import (
     sync_folder,
 )
 from policylang.trace.tables import insert_file, insert_records, is_whole, record_ledger
-from policylang.trace.views import create_views
+from policylang.trace.views import keep_views
 from policylang.trace.writer import TraceUnavailableError
 
 LEASE: Final = "lease"
@@ -127,8 +127,7 @@ def _fold_all(database: duckdb.DuckDBPyConnection, segments: list[Path]) -> Fold
             )
         folded.append(segment)
         count += records
-    if folded:
-        create_views(database)
+    keep_views(database)
     # Only what a checkpoint wrote into the file itself may lose its segment: a write-ahead log can be lost.
     database.execute("CHECKPOINT")
     for segment in folded:
@@ -224,7 +223,10 @@ def _misplaced(before: Record | None, record: Record) -> str:
 @contextmanager
 def leased(folder: Path, until: float) -> Iterator[None]:
     """Nobody else folds, or makes the file again, for as long as the block lasts."""
-    number = os.open(folder / LEASE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        number = os.open(folder / LEASE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise TraceUnavailableError(f"cannot fold: {error}") from error
     try:
         while True:
             try:

@@ -8,7 +8,6 @@ from typing import Final
 import duckdb
 
 from policylang.trace.tables import STORE_FORM, create_tables, refill
-from policylang.trace.views import create_views
 from policylang.trace.writer import TraceUnavailableError
 
 Step = Callable[[duckdb.DuckDBPyConnection], None]
@@ -50,7 +49,7 @@ STEPS: Final[Mapping[int, Step]] = {1: _columns_beside_texts}
 
 
 def prepare(database: duckdb.DuckDBPyConnection, steps: Mapping[int, Step] = STEPS) -> None:
-    """Make the tables of an empty file, or bring those of an older form forward, in one transaction.
+    """Make the tables of an empty file, or bring those of an older form forward, in one transaction; views are `keep_views`'s.
 
     Raises `TraceUnavailableError` where the file is of a newer form, or no store.
     """
@@ -66,7 +65,7 @@ def prepare(database: duckdb.DuckDBPyConnection, steps: Mapping[int, Step] = STE
         for version in range(form, STORE_FORM):
             steps[version](database)
         database.execute("UPDATE base.form SET version = ?", [STORE_FORM])
-    create_views(database)
+        database.execute("COMMENT ON TABLE base.form IS NULL")
     database.execute("COMMIT")
 
 

@@ -21,7 +21,7 @@ from policylang.trace.folding import leased, make_store, opened
 from policylang.trace.reading import TraceView
 from policylang.trace.segments import segment_paths, sync_folder
 from policylang.trace.sql import literal
-from policylang.trace.views import create_views
+from policylang.trace.views import keep_views
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,5 +158,5 @@ def _copy(database: duckdb.DuckDBPyConnection, path: Path, segments: tuple[str, 
             FROM former.base.ledger"""
     )
     database.execute("DETACH former")
-    create_views(database)
+    keep_views(database)
     database.execute("CHECKPOINT")

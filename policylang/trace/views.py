@@ -6,13 +6,14 @@ documented in `docs/reference/audits.md`.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Final
 
 import duckdb
 
-from policylang.trace.fact_views import create_fact_views
-from policylang.trace.sql import member_named
-from policylang.trace.tables import create_base_views
+from policylang.trace.fact_views import columns_digest, create_fact_views
+from policylang.trace.sql import literal, member_named
+from policylang.trace.tables import BASE_VIEWS, create_base_views
 
 _MASKED: Final = "CASE WHEN c.secret THEN '(secret)' ELSE {value} END"
 
@@ -151,3 +152,35 @@ def create_views(database: duckdb.DuckDBPyConnection, source: str = "base") -> N
     for name, query in VIEWS.items():
         database.execute(f"CREATE OR REPLACE VIEW main.{name} AS {query}")
     create_fact_views(database)
+
+
+def keep_views(database: duckdb.DuckDBPyConnection) -> None:
+    """Make the views of a file, unless it has them: those that this version makes, of the facts that are declared in it.
+
+    What they are is written beside the form of the file, with a digest of how DuckDB keeps them: one that somebody changed is made
+    again.
+    """
+    wanted = sha256(f"{_EVENTS}{VIEWS}{BASE_VIEWS}".encode()).hexdigest()
+    row = database.execute(
+        f"SELECT comment FROM duckdb_tables() WHERE {_HERE} AND schema_name = 'base' AND table_name = 'form'"
+    ).fetchone()
+    match row[0].split() if row is not None and row[0] else ():
+        case [made, columns, there] if made == wanted and there == _digest(database):
+            # Only views that are as they were made can be asked for the columns of facts.
+            if columns == columns_digest(database):
+                return
+    create_views(database)
+    what = f"{wanted} {columns_digest(database)} {_digest(database)}"
+    database.execute(f"COMMENT ON TABLE base.form IS {literal(what)}")
+
+
+_HERE: Final = "database_name = current_database()"
+
+
+def _digest(database: duckdb.DuckDBPyConnection) -> str | None:
+    """A digest of the views of a file, None where it has none."""
+    ((found,),) = database.execute(
+        "SELECT sha256(string_agg(sql, '' ORDER BY schema_name, view_name)) FROM duckdb_views()"
+        f" WHERE NOT internal AND {_HERE}"
+    ).fetchall()
+    return None if found is None else str(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,14 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from policylang.bundle.loading import loads
+from policylang.rollout.backtest import backtest, note
+from policylang.rollout.publishing import publish
+from policylang.rollout.rollouts import Rollouts
+from policylang.rollout.stages import Stage
 from policylang.trace.incidents import INCIDENT, incident_body
+from policylang.trace.metrics import record_metric
+from policylang.trace.reading import Filter
+from policylang.trace.runs import ReplayRun
 from policylang.trace.segments import segment_paths
 from policylang.trace.store import TraceStore, segments_of
 from tests.trace.deciding import POLICY, bundle, request
@@ -74,6 +82,36 @@ def test_every_record_fits_the_schema(
         assert [error.message for error in validator.iter_errors(record)] == []
 
 
+def test_what_is_published_tested_measured_and_erased_fits_the_schema(
+    tmp_path: Path, validator: Draft202012Validator
+) -> None:
+    """Records of versions, rollouts, backtests, metrics, erasures and retentions are what the schema says, and every kind is in it."""
+    now = [1.7e9]
+    forms = []
+    with bundle() as policy, TraceStore.open(tmp_path / "t.duckdb", clock=lambda: now[0]) as store:
+        id_ = store.record(policy.case(request("12.50", name="eve", card="4111")))
+        record_metric(store, id_, "complaint", True)
+        publish(store, policy, by="ann")
+        Rollouts(store).start("refunds@1.2.0", by="ann", stage=Stage.ACTIVE)
+        with store.view() as view:
+            found = backtest(ReplayRun(view, Filter(kind="decision"), policy))
+        note(store, policy, found, "ann")
+        store.erase(record=id_)
+        store.fold()
+        forms += [json.loads(record.text) for record in store.records()]
+        now[0] += 86_400 * 500
+        later = dt.datetime.fromtimestamp(now[0], dt.UTC)
+        assert store.retain(dt.timedelta(days=100), now=later).records
+        forms += [json.loads(record.text) for record in store.records(Filter(kind="retention"))]
+    for form in forms:
+        assert [error.message for error in validator.iter_errors(form)] == [], form["kind"]
+    kinds = {form["kind"] for form in forms}
+    assert kinds - {"program", "reference", "decision"} == {
+        "metric", "module", "rollout", "backtest", "erasure", "retention",
+    }  # fmt: skip
+    assert kinds <= validator.schema["$defs"].keys()
+
+
 def breakages(record: dict[str, Any]) -> list[dict[str, Any]]:
     """Records that are none."""
     body = record["body"]
@@ -110,8 +148,6 @@ def test_every_kind_is_on_the_page() -> None:
 
 def test_incidents_fit_the_schema(validator: Draft202012Validator) -> None:
     """The record of a difference between evaluators is what the schema says."""
-    import datetime as dt
-
     from policylang.bundle.verifying import Incident
     from policylang.evaluate.firings import Failure, Firing, Firings
 

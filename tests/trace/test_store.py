@@ -116,8 +116,10 @@ def test_filters_choose_decisions(path: Path) -> None:
         store.fold()
         banned = store.record(policy.case(request("12.50", name="eve")), agent="b")
 
+        view = store.view()
+
         def chosen(**filters: object) -> list[str]:
-            return [record.id for record in store.records(Filter(**filters))]  # type: ignore[arg-type]
+            return [record.id for record in view.records(Filter(**filters))]  # type: ignore[arg-type]
 
         assert chosen(outcome="allow") == [small]
         assert chosen(agent="b") == [large, banned]
@@ -129,6 +131,7 @@ def test_filters_choose_decisions(path: Path) -> None:
         assert chosen(where="outcome = 'deny' AND agent = 'b'") == [large, banned]
         assert chosen(kind="decision", until="2001-01-01") == []
         assert len(chosen(since="2001-01-01")) == 5
+        view.close()
 
 
 def test_facts_are_typed_columns(path: Path) -> None:

@@ -65,9 +65,8 @@ def test_any_client_sees_the_views_of_the_file(store: TraceStore) -> None:
 
 def test_answers_go_into_arrow_polars_and_pandas(store: TraceStore) -> None:
     """The connection of a view gives its answers to each of them, typed facts as exact as they were."""
-    pytest.importorskip("pyarrow", exc_type=ImportError)
-    pytest.importorskip("polars", exc_type=ImportError)
-    pytest.importorskip("pandas", exc_type=ImportError)
+    for library in ("pyarrow", "polars", "pandas"):
+        pytest.importorskip(library, exc_type=ImportError)
     wanted = {"action": "refunds.refund", "outcome": "allow", "amount": Decimal("12.50")}
     with store.view() as view:
         asked = view.database.sql("""
@@ -260,3 +259,23 @@ def test_a_field_that_nobody_declares_is_told(store: TraceStore) -> None:
         pytest.raises(TraceQueryError, match=r"no recorded program has a field `customer\.nme`"),
     ):
         list(view.records(Filter(fact=("customer", "nme", "ann"))))
+
+
+def test_views_of_a_file_are_made_again_where_they_are_not_ours(
+    store: TraceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folding makes views that were changed or dropped anew, and leaves those that are right as they are."""
+    change = (
+        "CREATE OR REPLACE VIEW main.decisions AS SELECT * FROM base.decisions WHERE agent <> 'bot'"
+    )
+    store.fold()
+    for sql in (change, "DROP VIEW base.columns", "DROP VIEW facts.customer"):
+        with duckdb.connect(str(store.path)) as database:
+            database.execute(sql)
+        store.fold()
+        with duckdb.connect(str(store.path), read_only=True) as database:
+            assert database.execute("SELECT agent FROM decisions").fetchall() == [("bot",)]
+            assert database.execute("SELECT tier FROM facts.customer").fetchall() == [("pro",)]
+    # Nothing of what they are is called a second time.
+    monkeypatch.setattr("policylang.trace.views.create_views", None)
+    store.fold()
