@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -85,3 +86,20 @@ def test_every_listed_module_has_a_source() -> None:
     """What is listed can be read."""
     for name in packaged.stdlib_names():
         assert packaged.stdlib_source(name)
+
+
+@pytest.mark.slow
+def test_a_source_distribution_is_a_checkout(tmp_path: Path) -> None:
+    """Every file that is kept in the repository is in it, so that its tests, its site and its checks can run."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    kept = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if kept.returncode:
+        pytest.skip("this is no checkout of a repository")
+    there = {name for name in kept.stdout.splitlines() if (ROOT / name).exists()}
+    assert there - held == set()
