@@ -400,7 +400,15 @@ class Approvals:
                 votes.append(Vote(person.id, role, granted, now, recorded, note))
         reason = "nothing was asked" if answer is None else answer.grounds[0].message
         listed = ", ".join(f"`{role}`" for role in roles)
-        refusal = codes.NOT_ENTITLED.at(None, person=person.id, roles=listed, reason=reason)
+        problems = () if answer is None else answer.problems
+        refusal = codes.NOT_ENTITLED.at(
+            None,
+            person=person.id,
+            roles=listed,
+            reason=reason,
+            notes=[str(problem) for problem in problems],
+            hint=_FACTS_OF_A_PERSON if problems else None,
+        )
         return votes, (refusal, answer)
 
     def _counted(
@@ -475,6 +483,8 @@ _SETTLED: Final = {
     ApprovalStatus.EXPIRED: (AnswerKind.APPROVAL_EXPIRED, "the approval has expired"),
     ApprovalStatus.WITHDRAWN: (AnswerKind.APPROVAL_EXPIRED, "the approval was withdrawn"),
 }
+
+_FACTS_OF_A_PERSON: Final = "give what the policy reads of the person: `facts=`, or `--facts FILE`"
 
 _NEXT: Final = {
     ApprovalStatus.GRANTED: "the call can be made with this ticket",

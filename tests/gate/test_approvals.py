@@ -126,6 +126,16 @@ def test_the_same_call_is_asked_about_once(desk: Desk) -> None:
     assert desk.call("480.00").ticket != desk.call("490.00").ticket
 
 
+def test_what_is_wrong_with_the_facts_of_a_person_is_told(desk: Desk) -> None:
+    """An answer whose facts are not as declared does not count, and says which they are."""
+    ticket = desk.call("480.00").ticket
+    voted = desk.approvals.grant(ticket, by="maria", facts={"approver": {"role": "manager"}})
+    assert voted.problem is not None
+    assert voted.problem.code == "PL0824"
+    assert "approver.role: this field is not declared" in voted.problem.notes
+    assert "--facts FILE" in (voted.problem.hint or "")
+
+
 def test_the_policy_decides_who_may_answer(desk: Desk) -> None:
     """A person without the role may neither grant nor refuse, and the decision about that is recorded."""
     ticket = desk.call("480.00").ticket
