@@ -22,6 +22,7 @@ from policylang.facts.schema import Cardinality, Relation, RelationKind, Schema
 from policylang.facts.types import ListType, RecordType, SetType, Type
 from policylang.facts.values import MISSING
 from policylang.rollout import codes
+from policylang.semantics.suggest import did_you_mean
 
 ALGORITHM: Final = 1
 """The version of the hash, as traces name it."""
@@ -107,10 +108,21 @@ def read_key(text: str, schema: Schema, module: str) -> Key | Diagnostic:
     found = schema.named(name, *_KINDS) if dot else ()
     own = [relation for relation in found if relation.module == module]
     meant = own if len(own) == 1 else found
-    if len(meant) != 1:
-        said = "several modules declare it" if meant else "no such action or fact is declared"
-        return codes.BAD_KEY.at(None, text=text, reason=said)
-    return _column(text, meant[0], column)
+    if len(meant) == 1:
+        return _column(text, meant[0], column)
+    if meant:
+        several = " or ".join(f"`{relation.name}.{column}`" for relation in meant)
+        said = f"several modules declare it: {several}"
+    else:
+        known = [r.bare_name for r in schema.relations.values() if r.kind in _KINDS]
+        said = _with_nearest("no such action or fact is declared", name, known)
+    return codes.BAD_KEY.at(None, text=text, reason=said)
+
+
+def _with_nearest(reason: str, name: str, known: Sequence[str]) -> str:
+    """A reason with the name that was probably meant: guards tell reasons, and no hints."""
+    hint = did_you_mean(name, known)
+    return f"{reason}; {hint}" if hint else reason
 
 
 def _column(text: str, relation: Relation, column: str) -> Key | Diagnostic:
@@ -120,6 +132,7 @@ def _column(text: str, relation: Relation, column: str) -> Key | Diagnostic:
         position = relation.position(column)
     except KeyError:
         reason = f"{relation.bare_name} has no field {column}"
+        reason = _with_nearest(reason, column, [c.name for c in relation.columns])
         return codes.BAD_KEY.at(None, text=text, reason=reason)
     type_ = relation.columns[position].domain.type
     if isinstance(type_, SetType | ListType | RecordType):

@@ -120,6 +120,7 @@ def test_what_is_no_share_is_refused(written: str) -> None:
         ("ship", "no such action or fact is declared"),
         ("sale.to", "no such action or fact is declared"),
         ("ship.who", "ship has no field who"),
+        ("shp.to", "no such action or fact is declared; did you mean `ship`?"),
         ("linked.a", "linked has many rows"),
         ("ship.tags", "a Set[String] is no single value"),
     ],
