@@ -12,8 +12,18 @@ COMPLETING: Final = "_POLICYLANG_COMPLETE"
 
 def main() -> None:
     """Run the command line on the arguments of this process, and exit with its status."""
-    _open_standard_streams()
+    try:
+        _run()
+    except KeyboardInterrupt:
+        # Commands are interrupted in their own way; this is before one has begun.
+        sys.exit("Aborted!")
+
+
+def _run() -> None:
     # Imported here, so that importing the package costs nothing.
+    from policylang.cli.streams import prepare_streams
+
+    prepare_streams()
     from policylang.cli.app import policylang, unusable
     from policylang.cli.output import ExitCode, refuse
 
@@ -27,16 +37,3 @@ def main() -> None:
         # Help is written while arguments are read, before there is a command that could stand in the way.
         refuse([unusable(error)])
         sys.exit(ExitCode.FAILED)
-
-
-def _open_standard_streams() -> None:
-    """Give the streams that the caller has closed a device that holds nothing.
-
-    Without that, a store or a policy that is opened gets the number of a standard stream, and is written over.
-    """
-    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # The lowest number that is free: this one.
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115

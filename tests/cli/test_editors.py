@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.shell_completion import get_completion_class
 
+from policylang.cli import COMPLETING
+from policylang.cli.app import policylang
 from policylang.cli.output import ExitCode
+from policylang.cli.shells import offer_files
 from tests.cli.conftest import Run
 from tests.docs.blocks import blocks_of
 
@@ -132,12 +136,47 @@ def test_a_hook_sees_modules_that_did_not_change(name: str, run: Run, tmp_path: 
 # --- completion --------------------------------------------------------------------------------------------
 
 
-def _offered(shell: str, *words: str) -> list[str]:
-    """What the completion of a shell is told, where the last word is being typed."""
+def _offered(*words: str) -> list[tuple[str, str]]:
+    """What is offered where the last word is being typed: kinds and values."""
+    offer_files()
+    kind = get_completion_class("bash")
+    assert kind is not None
+    *before, typed = words
+    found = kind(policylang, {}, "policylang", COMPLETING).get_completions(before, typed)
+    return [(item.type, item.value) for item in found]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["ex"], ("plain", "explain")),
+        (["rollout", "rep"], ("plain", "report")),
+        (["check", "--j"], ("plain", "--json")),
+        (["check", "pol"], ("file", "pol")),
+        (["eval", "policies", "--request", "a"], ("file", "a")),
+        (["eval", "policies", "--evaluator", "pl"], ("plain", "plan")),
+        (["stdlib", "show", "age"], ("plain", "agents")),
+        (["stdlib", "show", "std.age"], ("plain", "std.agents")),
+        (["explain", "pl0101"], ("plain", "PL0101")),
+    ],
+)
+def test_a_shell_is_told_what_may_come_next(words: list[str], offered: tuple[str, str]) -> None:
+    """Commands, options, choices, modules and codes are offered where they may stand, and files where a path may."""
+    assert _offered(*words) == [offered]
+
+
+def test_nothing_is_offered_for_a_command_that_is_not_there() -> None:
+    """Where a command is typed, files are not offered in its place."""
+    assert _offered("zzz") == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_is_told_to_look_for_files(shell: str) -> None:
+    """Asked as the script of each shell asks, the command answers with a file where a path is typed."""
     asked = {
-        "_POLICYLANG_COMPLETE": f"{shell}_complete",
-        "COMP_WORDS": " ".join(["policylang", *words]),
-        "COMP_CWORD": words[-1] if shell == "fish" else str(len(words)),
+        COMPLETING: f"{shell}_complete",
+        "COMP_WORDS": "policylang check pol",
+        "COMP_CWORD": "pol" if shell == "fish" else "2",
     }
     finished = subprocess.run(
         [sys.executable, "-m", "policylang"],
@@ -146,36 +185,5 @@ def _offered(shell: str, *words: str) -> list[str]:
         text=True,
         check=True,
     )
+    assert finished.stdout.startswith("file")
     assert finished.stderr == ""
-    return finished.stdout.split()
-
-
-@pytest.mark.parametrize(
-    ("words", "offered"),
-    [
-        (["ex"], "plain,explain"),
-        (["rollout", "rep"], "plain,report"),
-        (["check", "--j"], "plain,--json"),
-        (["check", "pol"], "file,pol"),
-        (["eval", "policies", "--request", "a"], "file,a"),
-        (["eval", "policies", "--evaluator", "pl"], "plain,plan"),
-        (["stdlib", "show", "age"], "plain,agents"),
-        (["stdlib", "show", "std.age"], "plain,std.agents"),
-        (["explain", "pl0101"], "plain,PL0101"),
-    ],
-)
-def test_a_shell_is_told_what_may_come_next(words: list[str], offered: str) -> None:
-    """Commands, options, choices, modules and codes are offered where they may stand, and files where a path may."""
-    assert _offered("bash", *words) == [offered]
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_every_shell_is_offered_files(shell: str) -> None:
-    """The script of each shell is told to look for files where a path is typed."""
-    answer = " ".join(_offered(shell, "check", "pol"))
-    assert "file" in answer
-
-
-def test_nothing_is_offered_for_a_command_that_is_not_there() -> None:
-    """Where a command is typed, files are not offered in its place."""
-    assert _offered("bash", "zzz") == []
