@@ -349,3 +349,10 @@ VARIABLE_ALONE = _lint(
     "`{name}` is a variable here, and the comparison holds whatever the value is",
     "a name with a capital is a variable",
 )
+MISSPELLED_TERM = _lint(
+    "PL0516",
+    "argument that is nearly a term of an approval",
+    "`{name}` is only shown to the approver: the term is called `{term}`",
+    "not `{term}`",
+    "write `{term}`, or another name that is not so close to it",
+)

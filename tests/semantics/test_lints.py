@@ -193,3 +193,25 @@ def test_a_variable_of_a_message_is_no_value() -> None:
     """A variable that is bound for the sentence of a rule stands elsewhere: in the sentence."""
     text = 'fact n { a: Int } action go rule r: allow go if X == n.a + 1 because "{X} of them"'
     assert [d.code for d in checked(text).diagnostics] == []
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("cuont: 2", ["count"]),
+        ("coun: 2", ["count"]),
+        ("counts: 2", ["count"]),
+        ("witin: 4 hours", ["within"]),
+        ("wilhin: 4 hours, cont: 2", ["within", "count"]),
+        ("count: 2, counts: 3", []),
+        ("account: 2", []),
+        ("amount: 2", []),
+        ("within: 4 hours, count: 2", []),
+        ("width: 2, country: 3", []),
+    ],
+)
+def test_a_misspelled_term_of_an_approval_is_told(argument: str, told: list[str]) -> None:
+    """A name that is one slip away from a term that is not given is a warning; others are shown and no warning."""
+    text = f'action go rule r: require approval(by: "boss", {argument}) for go'
+    found = [d for d in checked(text).diagnostics if d.code == "PL0516"]
+    assert [d.message.split("`")[3] for d in found] == told

@@ -17,6 +17,7 @@ from policylang.semantics.lints.locals import names_local_twice
 from policylang.semantics.lints.members import unmentioned_members
 from policylang.semantics.lints.missing import optional_values
 from policylang.semantics.lints.never import conditions_without_choice
+from policylang.semantics.lints.terms import misspelled_terms
 from policylang.semantics.lints.unread import unread_declarations
 
 LINTS: Final[tuple[Callable[[LintedBundle], Iterator[Diagnostic]], ...]] = (
@@ -25,6 +26,7 @@ LINTS: Final[tuple[Callable[[LintedBundle], Iterator[Diagnostic]], ...]] = (
     optional_values,
     names_local_twice,
     variables_alone,
+    misspelled_terms,
     conditions_without_choice,
     covered_rules,
 )
