@@ -121,46 +121,20 @@ def tail(
     """
     with opened(store_path, personal=personal) as view:
         shown = _shown(view, personal, as_json)
-        # One at least: what is newer than that is new.
-        newest = chosen(given, limit=max(lines, 1), newest_first=True)
-        found = list(view.records(newest))
-        for record in reversed(found[:lines]):
+        found = list(view.records(chosen(given, limit=lines, newest_first=True)))
+        for record in reversed(found):
             click.echo(shown(record))
-        seen = _Seen(found[0].id if found else "")
-        seen.new(view, given)
+        seen = view.reached()
     while follow:
         try:
             time.sleep(_PAUSE)
             with opened(store_path, personal=personal) as view:
                 shown = _shown(view, personal, as_json)
-                for record in seen.new(view, given):
+                for record in view.records(chosen(given, beyond=seen)):
                     click.echo(shown(record))
+                seen = view.reached()
         except KeyboardInterrupt:
             return
-
-
-class _Seen:
-    """Which decisions were shown, of the last minute: clocks of writers differ, and so does the order of identities."""
-
-    def __init__(self, latest: str) -> None:
-        self._latest = latest
-        self._known: set[str] = set()
-
-    def new(self, view: TraceView, given: dict[str, Any]) -> list[Record]:
-        """The decisions that are there now and were not the last time, in the order of their identities."""
-        found = list(view.records(chosen(given, after=_minute_before(self._latest))))
-        fresh = [record for record in found if record.id not in self._known]
-        self._known = {record.id for record in found}
-        self._latest = max([self._latest, *self._known])
-        return fresh
-
-
-def _minute_before(id_: str) -> str:
-    """What sorts before every identity of that one's last minute: they start with 48 bits of milliseconds."""
-    if not id_:
-        return ""
-    milliseconds = max(0, int(id_.replace("-", "")[:12], 16) - 60_000)
-    return f"{milliseconds:012x}"[:8] + "-" + f"{milliseconds:012x}"[8:]
 
 
 @command.command("fold")

@@ -111,6 +111,7 @@ def chosen(
     given: dict[str, Any],
     *,
     after: str | None = None,
+    beyond: tuple[tuple[str, int], ...] = (),
     limit: int | None = None,
     newest_first: bool = False,
 ) -> Filter:
@@ -128,6 +129,7 @@ def chosen(
         fact=_fact(given["fact"]),
         where=given["where"],
         after=after,
+        beyond=beyond,
         limit=limit,
         newest_first=newest_first,
     )

@@ -47,7 +47,8 @@ class Filter:
 
     `where` is a condition in SQL on the columns of the view `decisions`. `since` and `until` are times in UTC
     (`2026-11-20T09:00:00`). `fact` is `(fact, field, value)`: decisions on a fact whose field is so written, or is that number. `after` is the
-    identity of a record: what follows it, in the order that is asked for (the next page).
+    identity of a record: what follows it, in the order that is asked for (the next page). `beyond` is how far each chain was seen
+    (`TraceView.reached`): what was recorded since then, whatever the clocks of writers say.
     """
 
     kind: str | None = None
@@ -60,6 +61,7 @@ class Filter:
     fact: tuple[str, str, str] | None = None
     where: str | None = None
     after: str | None = None
+    beyond: tuple[tuple[str, int], ...] = ()
     limit: int | None = None
     newest_first: bool = False
 
@@ -162,6 +164,15 @@ class TraceView:
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         _, ((number,),) = self.query(f"SELECT count(*) FROM base.records {where}", values)
         return int(number)
+
+    def reached(self) -> tuple[tuple[str, int], ...]:
+        """Each chain with the number of its last record."""
+        self._put_together()
+        query = "SELECT writer, max(sequence) FROM base.records GROUP BY writer ORDER BY writer"
+        with self._database.cursor() as cursor:
+            return tuple(
+                (str(writer), int(last)) for writer, last in cursor.execute(query).fetchall()
+            )
 
     def masks(self) -> Masks:
         """What masks the secret values of this store's records, for who may see personal ones."""
@@ -357,6 +368,11 @@ def _conditions(chosen: Filter, places: Iterable[Place]) -> tuple[list[str], dic
     if chosen.after is not None:
         conditions.append(f"id {'<' if chosen.newest_first else '>'} $after")
         values["after"] = chosen.after
+    if chosen.beyond:
+        conditions.append(
+            "sequence > coalesce(list_extract($last, list_position($chains, writer)), 0)"
+        )
+        values["chains"], values["last"] = map(list, zip(*chosen.beyond, strict=True))
     if chosen.about_decisions:
         inner = list(_about(chosen, values))
         conditions.append(f"id IN (SELECT id FROM decisions WHERE {' AND '.join(inner)})")

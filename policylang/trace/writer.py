@@ -145,17 +145,24 @@ class SegmentWriter:
         return record
 
     def write_all(self, kind: str, bodies: Sequence[Mapping[str, Any]]) -> None:
-        """Record several bodies with one sync; see `write`. Where it raises, none of them is safe."""
+        """Record several bodies, with one sync where nobody else records meanwhile; see `write`. Where it raises, not all
+        of them are safe."""
         if self._process != os.getpid():
             self._begin()
-        with self._lock:
-            if self._closed:
-                raise TraceUnavailableError("the trace is closed")
-            batch = self._batch
-            batch.lines.extend(frame(self._next(kind, body, None)) for body in bodies)
-        self._commit(batch)
-        if batch.error is not None:
-            raise TraceUnavailableError(str(batch.error)) from batch.error
+        batches: list[_Batch] = []
+        for some in _portions(bodies):
+            # Who records a decision meanwhile does not wait for all of them.
+            with self._lock:
+                if self._closed:
+                    raise TraceUnavailableError("the trace is closed")
+                batch = self._batch
+                batch.lines.extend([frame(self._next(kind, body, None)) for body in some])
+            if batch not in batches[-1:]:
+                batches.append(batch)
+        for batch in batches:
+            self._commit(batch)
+            if batch.error is not None:
+                raise TraceUnavailableError(str(batch.error)) from batch.error
 
     def rotate(self) -> None:
         """Seal the segment, so that it can be folded; the next record begins another in the same chain."""
