@@ -16,6 +16,7 @@ from policylang.cli.output import (
     report,
     write_json,
 )
+from policylang.cli.output import refuse as refuse_with
 from policylang.cli.traces import existing, said, store_option
 from policylang.diagnostics import visible
 
@@ -232,7 +233,10 @@ def _found(store: TraceStore, ticket: str) -> Approval:
         return exact
     begun = [each for each in reader.all() if each.id.startswith(ticket)]
     if len(ticket) < _LEAST or not begun:
-        raise click.ClickException(f"there is no approval {ticket}")
+        from policylang.gate.approval_codes import UNKNOWN_TICKET
+
+        refuse_with([UNKNOWN_TICKET.at(None, ticket=ticket[:64])])
+        raise click.exceptions.Exit(ExitCode.FAILED)
     if len(begun) > 1:
         raise click.ClickException(f"{len(begun)} approvals begin with {ticket}")
     return begun[0]

@@ -44,6 +44,8 @@ def test_what_waits_is_listed_and_shown(waiting: tuple[Run, str]) -> None:
     for part in ("amount: 480.00", "480.00 is above 200.00", "refund.amount > auto_limit"):
         assert part in shown
     assert json.loads(run("show", ticket, "--json").output)["needs"][0]["role"] == "manager"
+    unknown = run("show", "nothing")
+    assert (unknown.exit_code, "PL0820" in unknown.output) == (1, True)
 
 
 def test_the_recorded_policy_decides_who_may_answer(waiting: tuple[Run, str]) -> None:
