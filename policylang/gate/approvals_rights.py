@@ -8,11 +8,12 @@ declares: any of the call's own, and `by` (the role that is answered for), `acti
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from policylang.bundle.case import Case
 from policylang.diagnostics import Diagnostic
-from policylang.facts.schema import Cardinality, RelationKind, Schema
+from policylang.facts.schema import Cardinality, Relation, RelationKind, Schema
 from policylang.gate import approval_codes as codes
 from policylang.gate.approvals import Approval
 from policylang.rollout.deciding import Decided, Decider
@@ -80,16 +81,39 @@ def _request(
 def _facts(schema: Schema, person: Person) -> dict[str, Any]:
     """The facts that were given, with the identity in that of the person: nobody answers as somebody else."""
     facts = dict(person.facts)
-    name = APPROVER if schema.named(APPROVER, RelationKind.FACT) else _AGENT
-    declared = schema.named(name, RelationKind.FACT)
-    if not declared or declared[0].cardinality is Cardinality.MANY:
+    relation = _fact_of_person(schema)
+    if relation is None:
         return facts
-    relation = declared[0]
-    key = next((c.name for c in relation.columns if c.key), None)
-    field = key or next((c.name for c in relation.columns if c.name == "id"), None)
+    field, name = _identifying(relation), relation.bare_name
     given = facts.get(name, {})
     row = dict(given) if isinstance(given, Mapping) else {}
     if field is not None:
         row[field] = person.id
     facts[name] = row
     return facts
+
+
+def _fact_of_person(schema: Schema) -> Relation | None:
+    """The fact that holds who answers, where there is one with one row."""
+    name = APPROVER if schema.named(APPROVER, RelationKind.FACT) else _AGENT
+    declared = schema.named(name, RelationKind.FACT)
+    if not declared or declared[0].cardinality is Cardinality.MANY:
+        return None
+    return declared[0]
+
+
+def _identifying(relation: Relation) -> str | None:
+    """The field that the identity stands in: the key, or else the one called `id`."""
+    key = next((c.name for c in relation.columns if c.key), None)
+    return key or next((c.name for c in relation.columns if c.name == "id"), None)
+
+
+def person_seen(case: Case, person: Person) -> Person:
+    """The person with the identity that the rules saw: who is one person to the policy does not answer as two."""
+    relation = _fact_of_person(case.program.schema)
+    field = None if relation is None else _identifying(relation)
+    rows = case.facts.of(relation.name) if case.facts is not None and relation is not None else ()
+    if relation is None or field is None or not rows:
+        return person
+    value = rows[0].values[relation.position(field)]
+    return replace(person, id=value) if isinstance(value, str) and value else person

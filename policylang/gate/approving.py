@@ -32,7 +32,7 @@ from policylang.gate.approvals import (
     shown_of,
 )
 from policylang.gate.approvals_notice import Notice, notify
-from policylang.gate.approvals_rights import Person, approving_action, decide_rights
+from policylang.gate.approvals_rights import Person, approving_action, decide_rights, person_seen
 from policylang.rollout.deciding import Decider
 from policylang.trace.identity import Identities
 from policylang.trace.state import Transaction
@@ -396,8 +396,11 @@ class Approvals:
             )
             self._decider.settle(decided, recorded, person.id)
             answer = answer_of(decided.case, recorded)
+            seen = person_seen(decided.case, person).id
+            if seen in (found.agent, found.subject):
+                return [], (codes.SELF_APPROVAL.at(None, person=person.id), None)
             if answer.allowed:
-                votes.append(Vote(person.id, role, granted, now, recorded, note))
+                votes.append(Vote(seen, role, granted, now, recorded, note))
         reason = "nothing was asked" if answer is None else answer.grounds[0].message
         listed = ", ".join(f"`{role}`" for role in roles)
         problems = () if answer is None else answer.problems
@@ -421,7 +424,7 @@ class Approvals:
             problem = self._not_open(found, ticket, person, role)
             if problem is not None or found is None:
                 return Voted(found, problem)
-            given = {vote.role for vote in found.votes if vote.person == person.id}
+            given = {vote.role for vote in found.votes if vote.person == votes[0].person}
             counting = [vote for vote in votes if vote.role not in given]
             if not counting:
                 roles = ", ".join(f"`{vote.role}`" for vote in votes)

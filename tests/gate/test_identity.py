@@ -140,3 +140,34 @@ def test_a_stop_says_the_name_as_it_is(name: str, says: str) -> None:
 
 def _kinds(verdict: Verdict) -> list[str]:
     return [ground.kind for ground in verdict.answer.grounds]
+
+
+ANSWERING = """
+module shop version "1.0.0"
+fact agent { id: String key normalize trim, lower }
+fact approver { id: String key normalize trim, lower, roles: Set[String] }
+action refund { amount: Decimal(2) }
+action approve_refund { by: String }
+rule large: require approval(by: "board", count: 2) for refund if agent.id != ""
+rule rights: allow approve_refund if approver.roles has approve_refund.by
+"""
+
+
+def test_one_person_is_not_two_approvers(tmp_path: Path) -> None:
+    """Who is one person to the policy counts once, and does not answer for his own call, in whatever spelling."""
+    facts = {"approver": {"roles": ["board"]}}
+    with Gate.open(loads(ANSWERING), store=tmp_path / "traces.duckdb") as gate:
+        ticket = gate.decide("refund", {"amount": "1.00"}, agent="Bot-7").ticket
+        assert ticket is not None
+
+        def granted(by: str) -> str:
+            voted = gate.approvals.grant(ticket, by=by, facts=facts)
+            if voted.problem is not None:
+                return voted.problem.code
+            assert voted.approval is not None
+            return voted.approval.status.value
+
+        assert [granted(by) for by in ("Maria", "maria", " MARIA ", "bot-7", "BOT-7 ", "carl")] == [
+            "pending", "PL0825", "PL0825", "PL0822", "PL0822", "granted",
+        ]  # fmt: skip
+        assert [vote.person for vote in gate.approvals.all()[0].votes] == ["maria", "carl"]
