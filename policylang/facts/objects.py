@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import enum
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -31,13 +32,21 @@ def as_fields(given: Any) -> Any:
 
 
 def as_value(given: Any) -> Any:
-    """A field's value, with lists of such objects read as lists of their fields."""
+    """A field's value, with lists of such objects read as lists of their fields, and members of an `Enum` as their values."""
     if isinstance(given, list | tuple) and not hasattr(given, "_fields"):
         return [_as_element(item) for item in given]
-    return given
+    if isinstance(given, set | frozenset):
+        return [_as_element(item) for item in given] if _has_members(given) else given
+    return given.value if isinstance(given, enum.Enum) else given
+
+
+def _has_members(given: Iterable[Any]) -> bool:
+    return any(isinstance(item, enum.Enum) for item in given)
 
 
 def _as_element(given: Any) -> Any:
+    if isinstance(given, enum.Enum):
+        return given.value
     is_object = isinstance(given, BaseModel) or (
         dataclasses.is_dataclass(given) and not isinstance(given, type)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import enum
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -147,6 +148,26 @@ class Model(BaseModel):
 
     name: str
     tier: str
+
+
+class Tier(enum.Enum):
+    """A caller's own enumeration."""
+
+    PRO = "pro"
+
+
+class Typed(BaseModel):
+    """A row of a caller's own, with members of an enumeration, alone and in a set."""
+
+    name: str
+    tier: Tier
+    scopes: frozenset[Tier] = frozenset()
+
+
+def test_members_of_an_enumeration_are_their_values() -> None:
+    """What a class of a caller's own says by an `Enum` is read as the value of the member."""
+    given = Typed(name="x", tier=Tier.PRO, scopes=frozenset({Tier.PRO}))
+    assert read(ROLE, [given]) == read(ROLE, [{"name": "x", "tier": "pro", "scopes": ["pro"]}])
 
 
 @pytest.mark.parametrize("row", [Named("x", "pro"), Plain("x", "pro"), Model(name="x", tier="pro")])
