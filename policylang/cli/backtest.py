@@ -11,7 +11,7 @@ import click
 
 from policylang.cli.loading import Deployment, deployment_options
 from policylang.cli.operators import changed, who_option, whoever
-from policylang.cli.output import json_option, write_json
+from policylang.cli.output import json_option, write_file, write_json
 from policylang.cli.replay_progress import replaying
 from policylang.cli.running import examples_option, html_option, journal_of, run_options
 from policylang.cli.traces import chosen, filter_options, store_option
@@ -82,7 +82,7 @@ def command(
         report = report_on_backtest(found, _name(bundle, policy), _why(store_path, policy))
         if html_path is not None:
             proofs = proven(view, report.example_ids, bundle)
-            html_path.write_text(report_page(report, proofs), encoding="utf-8")
+            write_file(html_path, report_page(report, proofs))
     if as_json:
         write_json(report.to_json())
     else:

@@ -18,6 +18,7 @@ from policylang.cli.output import (
     summary,
     write_json,
 )
+from policylang.cli.project_settings import configured
 from policylang.diagnostics import Diagnostic, render
 
 
@@ -33,8 +34,8 @@ from policylang.diagnostics import Diagnostic, render
 def command(ctx: click.Context, paths: tuple[str, ...], emit: str | None, as_json: bool) -> None:
     """Look for errors in policies: files, or folders with all `.policy` files in them (here, if none is given).
 
-    What is given is checked as one bundle, so modules may use each other. Ends with 3 where there
-    are errors; warnings alone are fine.
+    What is given is checked as one bundle, so modules may use each other; params of the project's
+    settings are checked with its policies. Ends with 3 where there are errors; warnings alone are fine.
 
     \b
     policylang check
@@ -44,7 +45,7 @@ def command(ctx: click.Context, paths: tuple[str, ...], emit: str | None, as_jso
     """
     from policylang.bundle.loading import check_bundle
 
-    checked = check_bundle(*(paths or (".",)))
+    checked = check_bundle(*(paths or (".",)), params=configured(ctx)[0])
     diagnostics, program = checked.diagnostics, checked.result.program
     if program is not None and not checked.has_errors:
         from policylang.bundle.evaluators import notes

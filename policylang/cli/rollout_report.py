@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from policylang.cli.operators import changed
-from policylang.cli.output import ExitCode, json_option, write_json
+from policylang.cli.output import ExitCode, json_option, write_file, write_json
 from policylang.cli.running import examples_option, html_option
 from policylang.cli.traces import store_option
 
@@ -57,7 +57,7 @@ def report(
         asked = _Asked(store_path)
         found = report_on(store, name, wanted, asked.why, most_examples=examples)
         if html_path is not None:
-            html_path.write_text(_page(store, found, asked.live), encoding="utf-8")
+            write_file(html_path, _page(store, found, asked.live))
     if as_json:
         write_json(found.to_json())
     else:

@@ -145,6 +145,10 @@ def _recorded(id_: str, store_path: str, deployment: Deployment | None) -> Case:
 
     with opened(store_path) as view, closing(Archive(view)) as archive:
         record = view.get(id_)
+        if record is None and Path(id_).exists():
+            raise click.UsageError(
+                f"{id_} is a file: `--request FILE` says which request to decide by it"
+            )
         if record is None or record.kind != "decision":
             raise click.ClickException(f"there is no decision {id_}")
         if deployment is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from policylang.cli.output import ExitCode
 from tests.cli.conftest import Run
 
 REQUEST = "requests/small_refund.json"
@@ -56,7 +57,7 @@ def test_a_project_file_without_the_table_says_nothing(run: Run, project: Path) 
     """A `pyproject.toml` of something else changes nothing, whatever it holds."""
     (project / "policylang.toml").unlink()
     (project / "pyproject.toml").write_text("[project]\nname = 'shop'\n[tool.ruff]\n")
-    assert run("check").exit_code == 2
+    assert run("fmt").exit_code == 2
     assert run("check", "refunds.policy").exit_code == 0
 
 
@@ -114,3 +115,13 @@ def test_wrong_settings_are_told(run: Run, project: Path, text: str, code: str, 
     assert said in result.output
     as_json = run("check", "refunds.policy", "--json").stdout
     assert json.loads(as_json)["diagnostics"][0]["code"] == code
+
+
+def test_params_of_the_settings_are_checked(run: Run, project: Path) -> None:
+    """`check` of the policies of the settings finds what is wrong with the params beside them; other policies are checked alone."""
+    with (project / "policylang.toml").open("a") as file:
+        file.write("[params]\nauto_limt = 3\n")
+    answer = run("check")
+    assert answer.exit_code == ExitCode.POLICY_ERRORS
+    assert "error[PL0323]" in answer.stdout
+    assert run("check", "refunds.policy").exit_code == ExitCode.OK
