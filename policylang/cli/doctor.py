@@ -13,6 +13,7 @@ import click
 
 from policylang.cli.output import ExitCode, colour, json_option, write_json
 from policylang.cli.traces import STORE_VARIABLE, existing, said
+from policylang.diagnostics import visible
 
 if TYPE_CHECKING:
     from policylang.bundle.bundle import Bundle
@@ -141,5 +142,5 @@ def _finding(finding: Finding, number: str) -> Iterator[str]:
     mark, shade = _MARKS[finding.reply.value]
     shown = click.style(mark, fg=shade) if colour(sys.stdout) else mark
     yield f"{shown} {number}{finding.question}"
-    yield from (f"     {line}" for line in finding.evidence)
-    yield from (f"   > {line}" for line in finding.advice)
+    yield from (f"     {visible(line)}" for line in finding.evidence)
+    yield from (f"   > {visible(line)}" for line in finding.advice)

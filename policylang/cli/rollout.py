@@ -11,6 +11,7 @@ from policylang.cli.operators import changed, who_option, whoever
 from policylang.cli.output import json_option, write_json
 from policylang.cli.rollout_report import advance, metric, report
 from policylang.cli.traces import store_option
+from policylang.diagnostics import visible
 
 if TYPE_CHECKING:
     from policylang.rollout.rollouts import Status
@@ -303,9 +304,8 @@ def history(module: str | None, store_path: str, as_json: bool) -> None:
         write_json([{"sequence": t.sequence, **t.to_json()} for t in taken])
         return
     for transition in taken:
-        click.echo(
-            f"{transition.at[:19]}Z  {_step_line(transition)}  by {transition.by}{_why(transition)}"
-        )
+        step = f"{_step_line(transition)}  by {transition.by}{_why(transition)}"
+        click.echo(visible(f"{transition.at[:19]}Z  {step}"))
 
 
 def _share(text: str | None) -> int | None:
@@ -336,7 +336,7 @@ def _told(transition: Transition, as_json: bool) -> None:
     if as_json:
         write_json({"sequence": transition.sequence, **transition.to_json()})
     else:
-        click.echo(f"{_step_line(transition)}{_why(transition)}")
+        click.echo(visible(f"{_step_line(transition)}{_why(transition)}"))
 
 
 def _step_line(transition: Transition) -> str:

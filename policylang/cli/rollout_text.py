@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from policylang.cli.output import counted
+from policylang.diagnostics import visible
 
 if TYPE_CHECKING:
     from policylang.rollout.criteria import Verdict
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def report_text(report: Report) -> str:
     """The report, section by section; what there is nothing to say of is left out."""
-    return "\n".join(_lines(report))
+    return "\n".join(map(visible, _lines(report)))
 
 
 def _lines(report: Report) -> Iterator[str]:
