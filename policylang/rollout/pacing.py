@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -22,6 +22,18 @@ LONGEST_SECONDS: Final = 0.5
 
 LOOK_SECONDS: Final = 0.002
 """Callers of whom none came since the last look pause."""
+
+SHARE: Final = 1 / 12
+"""The share of the time that bursts take beside callers who keep the processor busy."""
+
+BUSY: Final = 0.5
+"""The share of the time from which on callers count as keeping the processor busy."""
+
+WINDOW_SECONDS: Final = 0.02
+"""Over how long that is measured."""
+
+NAP_SECONDS: Final = 0.000_05
+"""A rest in which a caller who waits for the interpreter gets it; a rest of nothing would take it from under its nose."""
 
 
 class Pace(Generic[T]):
@@ -61,6 +73,48 @@ class Pace(Generic[T]):
             return self._waiting[-1]
         except IndexError:
             return None
+
+
+class Share:
+    """Keeps the share small that a thread takes of an interpreter which callers need; for that thread alone.
+
+    After a piece of work it rests so long that its share is `SHARE` where callers keep the processor busy: the time that they
+    lose to it is no more than that. Where they mostly wait for something else, a moment is enough to let one in who comes.
+    """
+
+    def __init__(self, clock: Callable[[], Times] | None = None) -> None:
+        self._clock = clock or _times
+        self._mark = self._last = self._clock()
+        self._busy = 1.0
+
+    def begin(self) -> None:
+        """Forget what was before: the thread did nothing, or something else."""
+        self._mark = self._last = self._clock()
+
+    def rest(self) -> float:
+        """For how many seconds to rest after the work since the last rest."""
+        now = self._clock()
+        work, self._last = now.own - self._last.own, now
+        passed = now.wall - self._mark.wall
+        if passed >= WINDOW_SECONDS:
+            own = now.own - self._mark.own
+            self._busy = (now.process - self._mark.process - own) / passed
+            self._mark = now
+        if self._busy < BUSY:
+            return NAP_SECONDS
+        return max(NAP_SECONDS, work * (1 / SHARE - 1))
+
+
+class Times(NamedTuple):
+    """The clock, the processor time of the whole process, and that of this thread."""
+
+    wall: float
+    process: float
+    own: float
+
+
+def _times() -> Times:
+    return Times(time.perf_counter(), time.process_time(), time.thread_time())
 
 
 class Bell:

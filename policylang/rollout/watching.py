@@ -37,7 +37,7 @@ from policylang.rollout.compared import (
 )
 from policylang.rollout.composing import Composed
 from policylang.rollout.live import Candidate, Live
-from policylang.rollout.pacing import LOOK_SECONDS, MOST_WAITING, Bell, Pace
+from policylang.rollout.pacing import LOOK_SECONDS, MOST_WAITING, NAP_SECONDS, Bell, Pace, Share
 from policylang.rollout.tallying import tally
 from policylang.trace.store import TraceStore
 from policylang.trace.writer import TraceUnavailableError
@@ -140,6 +140,7 @@ class Watcher:
         self._clock = clock
         self._waiting: deque[_Task] = deque()
         self._pace = Pace(self._waiting)
+        self._share = Share()
         self._bell = Bell()
         self._is_urgent = False
         self._idle = 0
@@ -243,7 +244,8 @@ class Watcher:
             self._idle = 0
             number, self._is_urgent = self._pace.burst(urgent=self._is_urgent), False
             if number:
-                self.work(abs(number), while_pause=number < 0)
+                self._share.begin()
+                self.work(abs(number), while_pause=number < 0, is_beside=True)
             self._flush_if_due()
             return LOOK_SECONDS
         self._pace.rest()
@@ -253,10 +255,15 @@ class Watcher:
         return 0 if is_idle else _TICK_SECONDS
 
     def work(
-        self, number: float = math.inf, until: float = math.inf, *, while_pause: bool = False
+        self,
+        number: float = math.inf,
+        until: float = math.inf,
+        *,
+        while_pause: bool = False,
+        is_beside: bool = False,
     ) -> None:
         """Compare so many of those that wait, or with `while_pause` until somebody comes; drop what still waits at the
-        time `until`."""
+        time `until`. It rests in between where callers go on beside it."""
         with self._working:
             while self._waiting and number > 0:
                 number -= 1
@@ -265,12 +272,12 @@ class Watcher:
                     self.drop(_asked(task.pending))
                     continue
                 self._judge(task)
-                # Lets a caller go on that waits for the interpreter.
-                time.sleep(0)
                 if len(self._found.comparisons) >= _FLUSH_COMPARISONS:
                     self.flush()
                 if while_pause and not self._pace.is_pause():
                     return
+                if is_beside:
+                    time.sleep(NAP_SECONDS if while_pause else self._share.rest())
 
     def _flush_if_due(self, *, idle: bool = False) -> None:
         """Record what waits for long enough, or is enough; called by the thread."""
@@ -428,7 +435,7 @@ def _bodies(comparisons: list[Comparison]) -> Iterator[dict[str, Any]]:
     for number, comparison in enumerate(comparisons, 1):
         yield comparison.to_json()
         if number % _AT_A_TIME == 0:
-            time.sleep(0)
+            time.sleep(NAP_SECONDS)
 
 
 def _run_of(watcher: weakref.ref[Watcher], bell: Bell) -> Callable[[], None]:

@@ -6,7 +6,16 @@ import threading
 import time
 from collections import deque
 
-from policylang.rollout.pacing import LONGEST_SECONDS, MOST_WAITING, Bell, Pace
+from policylang.rollout.pacing import (
+    LONGEST_SECONDS,
+    MOST_WAITING,
+    NAP_SECONDS,
+    SHARE,
+    Bell,
+    Pace,
+    Share,
+    Times,
+)
 
 
 class Clock:
@@ -78,3 +87,49 @@ def test_who_rings_while_a_thread_falls_asleep_wakes_it() -> None:
     bell.ring()
     thread.join(30)
     assert len(slept) == 1
+
+
+class Meters:
+    """Clocks that are moved by hand: work of this thread, work of others, and time."""
+
+    def __init__(self) -> None:
+        self.wall = self.process = self.own = 0.0
+
+    def __call__(self) -> Times:
+        """What they say."""
+        return Times(self.wall, self.process, self.own)
+
+    def pass_(self, *, own: float = 0.0, others: float = 0.0, idle: float = 0.0) -> None:
+        """Let time pass."""
+        self.wall += own + others + idle
+        self.process += own + others
+        self.own += own
+
+
+def test_beside_callers_who_need_the_processor_a_thread_takes_its_share_and_no_more() -> None:
+    """Whatever its pieces of work, of the time in which it works and rests it works for that share."""
+    meters = Meters()
+    share = Share(meters)
+    worked = 0.0
+    for number in range(1, 200):
+        work = 0.0001 * (number % 7 + 1)
+        meters.pass_(own=work)
+        meters.pass_(others=share.rest())
+        worked += work
+    assert abs(worked / meters.wall - SHARE) < 0.001
+
+
+def test_beside_callers_who_wait_for_something_else_it_rests_for_a_moment() -> None:
+    """Where others use little of the processor, it is theirs to use; where they come to need it, that is seen."""
+    meters = Meters()
+    share = Share(meters)
+    rests = []
+    for _ in range(100):
+        meters.pass_(own=0.0001, others=0.0001, idle=0.0003)
+        rests.append(share.rest())
+    assert rests[0] > NAP_SECONDS
+    assert set(rests[60:]) == {NAP_SECONDS}
+    for _ in range(100):
+        meters.pass_(own=0.0001, others=0.0009)
+        rests.append(share.rest())
+    assert rests[-1] > 10 * NAP_SECONDS
