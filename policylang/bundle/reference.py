@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, TypeAlias
 
 from policylang.bundle import codes
 from policylang.diagnostics import Diagnostic
+from policylang.facts.codes import UNREADABLE_FILE
 from policylang.facts.readers import DataFile, RowsGiven, load_reference
 from policylang.facts.reference import ReferenceData
 from policylang.facts.schema import Cardinality, Relation, RelationKind, Schema
@@ -36,8 +37,26 @@ def wanted(
     for relation in schema.relations.values():
         if relation.name in named:
             yield relation, named[relation.name]
+        elif relation.file is not None and _leads_out(relation.file):
+            problems.append(_outside(relation, relation.file))
         elif relation.file is not None:
             yield relation, folders[relation.module] / relation.file
+
+
+def _leads_out(file: str) -> bool:
+    """Whether a name of a file leads out of the folder of the policy that says it, on whatever system.
+
+    INVARIANT: a policy reads what lies beside it. What else there is to read, whoever deploys it says.
+    """
+    paths = (PurePosixPath(file), PureWindowsPath(file))
+    return any(path.is_absolute() or path.drive or ".." in path.parts for path in paths)
+
+
+def _outside(relation: Relation, file: str) -> Diagnostic:
+    hint = f"the rows of `{relation.bare_name}` can be given by `--reference`, or in Python"
+    return UNREADABLE_FILE.at(
+        None, name=file, detail="a policy names files in its own folder", hint=hint
+    )
 
 
 def read_reference(

@@ -180,3 +180,46 @@ def test_sources_come_in_one_order(tmp_path: Path) -> None:
     found = [s.name for s in read_modules(tmp_path) if not isinstance(s, Diagnostic)]
     assert found == sorted(found)
     assert all(isinstance(s, Source) for s in read_modules(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "../vips.csv",
+        "data/../../vips.csv",
+        "{outside}/vips.csv",
+        "..\\\\vips.csv",
+        "C:\\\\vips.csv",
+        "C:vips.csv",
+        "\\\\\\\\server\\\\vips.csv",
+    ],
+)
+def test_a_policy_reads_no_file_outside_of_its_folder(tmp_path: Path, file: str) -> None:
+    """A name that leads out of the folder is refused on every system; whoever deploys the policy may give that file."""
+    (tmp_path / "vips.csv").write_text("customer\nc1\n")
+    (tmp_path / "policies" / "data").mkdir(parents=True)
+    policy = tmp_path / "policies" / "shop.policy"
+    named = file.replace("{outside}", str(tmp_path))
+    policy.write_text(
+        f'module shop facts vip from "{named}" {{ customer: String }}'
+        ' action ship rule all: allow ship if vip("c1")'
+    )
+    with pytest.raises(PolicyInvalid) as refused:
+        load(policy)
+    assert [diagnostic.code for diagnostic in refused.value.diagnostics] == ["PL0640"]
+    assert "a policy names files in its own folder" in str(refused.value)
+    with load(policy, reference={"vip": tmp_path / "vips.csv"}) as bundle:
+        assert bundle.decide({"action": "ship"}).outcome is Outcome.ALLOW
+
+
+def test_a_policy_reads_files_below_its_folder(tmp_path: Path) -> None:
+    """What lies beside a policy, or below it, is its own; dots in a name lead nowhere."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "vips..2026.csv").write_text("customer\nc1\n")
+    policy = tmp_path / "shop.policy"
+    policy.write_text(
+        'module shop facts vip from "./data/vips..2026.csv" { customer: String }'
+        ' action ship rule all: allow ship if vip("c1")'
+    )
+    with load(policy) as bundle:
+        assert bundle.decide({"action": "ship"}).outcome is Outcome.ALLOW
