@@ -25,6 +25,7 @@ from policylang.trace.tables import (
     STORE_FORM,
     create_base_views,
     create_tables,
+    insert_placed,
     insert_records,
 )
 from policylang.trace.views import create_views
@@ -240,8 +241,9 @@ class TraceView:
         if self._has_records:
             return
         create_tables(self._database, "pending", stored=False)
-        for segment, records in self._pending.items():
-            insert_records(self._database, "pending", segment, records)
+        pending = self._pending.items()
+        placed = ((segment, record) for segment, records in pending for record in records)
+        insert_placed(self._database, "pending", placed)
         self._database.execute("CREATE SCHEMA base")
         for name in ("records", "ledger"):
             both = f" UNION ALL SELECT * FROM folded.base.{name}" if self.is_folded else ""

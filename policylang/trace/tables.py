@@ -9,7 +9,8 @@ The same tables are made in the file (schema `base`) and, for what is not folded
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 import duckdb
@@ -170,34 +171,32 @@ def create_base_views(database: duckdb.DuckDBPyConnection, source: str = "base")
 
 
 def insert_records(
-    database: duckdb.DuckDBPyConnection, schema: str, segment: str, records: Sequence[Record]
+    database: duckdb.DuckDBPyConnection, schema: str, segment: str, records: Iterable[Record]
 ) -> None:
     """Put the records of a segment into `records`, with the columns that are read from their texts."""
-    for start in range(0, len(records), _ROWS_AT_ONCE):
-        _insert(database, schema, segment, records[start : start + _ROWS_AT_ONCE])
+    insert_placed(database, schema, ((segment, record) for record in records))
 
 
-def _insert(
-    database: duckdb.DuckDBPyConnection, schema: str, segment: str, records: Sequence[Record]
+def insert_placed(
+    database: duckdb.DuckDBPyConnection, schema: str, placed: Iterable[tuple[str, Record]]
 ) -> None:
-    database.execute(
-        f"""INSERT INTO {schema}.records
-            SELECT $1, kind, id, "at", writer, sequence, previous, digest, text, {_TOLD_SQL} FROM (
-            SELECT *, {READ} AS t FROM (
-            SELECT unnest($2) AS kind, unnest($3) AS id, CAST(unnest($4) AS TIMESTAMP) AS "at", unnest($5) AS writer,
-            unnest($6) AS sequence, unnest($7) AS previous, unnest($8) AS digest, unnest($9) AS text))""",
-        [
-            segment,
-            [record.kind for record in records],
-            [record.id for record in records],
-            [record.at for record in records],
-            [record.writer for record in records],
-            [record.sequence for record in records],
-            [record.previous for record in records],
-            [record.digest for record in records],
-            [record.text for record in records],
-        ],
-    )
+    """The same for records of several segments, each with the name of its own: many short ones go in at once."""
+    waiting = iter(placed)
+    while rows := list(islice(waiting, _ROWS_AT_ONCE)):
+        segments, records = zip(*rows, strict=True)
+        columns = [[getattr(record, name) for record in records] for name in _OF_RECORD]
+        database.execute(
+            f"""INSERT INTO {schema}.records
+                SELECT segment, kind, id, "at", writer, sequence, previous, digest, text, {_TOLD_SQL} FROM (
+                SELECT *, {READ} AS t FROM (
+                SELECT unnest($1) AS segment, unnest($2) AS kind, unnest($3) AS id,
+                    CAST(unnest($4) AS TIMESTAMP) AS "at", unnest($5) AS writer, unnest($6) AS sequence,
+                    unnest($7) AS previous, unnest($8) AS digest, unnest($9) AS text))""",
+            [list(segments), *columns],
+        )
+
+
+_OF_RECORD: Final = tuple(name for name in _PLACE if name != "segment")
 
 
 def insert_file(

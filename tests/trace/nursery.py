@@ -10,11 +10,21 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from policylang.trace.writer import SegmentWriter
 
 WRITERS = 4
+
+
+def torn(
+    number: int, content: memoryview, write: Callable[[int, memoryview], int] = os.write
+) -> int:
+    """A write of a part, and a while before the next: so that kills fall into the midst of records."""
+    written = write(number, content[: max(400, len(content) // 2)])
+    time.sleep(0.0005)
+    return written
 
 
 def born(folder: Path) -> tuple[int, int]:
@@ -24,13 +34,15 @@ def born(folder: Path) -> tuple[int, int]:
     if child:
         os.close(theirs)
         return child, ours
+    whole = os.write
     try:
         os.close(ours)
+        os.write = torn
         writer = SegmentWriter(folder, most_bytes=32 << 10)
         number = 0
         while True:
             record = writer.write("outcome", {"decision": "x", "status": "y" * (number % 900)})
-            os.write(theirs, f"{record.id}\n".encode())
+            whole(theirs, f"{record.id}\n".encode())
             number += 1
     finally:
         os._exit(1)
@@ -50,7 +62,7 @@ def main() -> None:
     living = [born(folder) for _ in range(WRITERS)]
     said: list[bytes] = []
     for _ in range(kills):
-        time.sleep(chance.uniform(0.001, 0.015))
+        time.sleep(chance.uniform(0.0005, 0.008))
         victim = chance.randrange(WRITERS)
         said += killed(*living[victim])
         living[victim] = born(folder)
