@@ -81,6 +81,10 @@ class _Assembly:
     def _take(self, piece: Piece, first: bool) -> None:
         node, diagnostics = read_statement(piece)
         self._report(diagnostics)
+        if _count_errors(diagnostics):
+            # What a comment belongs to may be what could not be read.
+            for token in piece.tokens:
+                token.doc_taken = True
         self.lost.update(_cut_off(piece, diagnostics))
         match node:
             case None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 
 from policylang.diagnostics import Diagnostic, Span
 from policylang.syntax import codes
+from policylang.syntax.cut import STARTERS
 from policylang.syntax.expected import expected_words, found_words
 from policylang.syntax.feed import Stuck, acceptable, feed
 from policylang.syntax.grammar import keywords
@@ -95,9 +97,22 @@ def _unexpected(place: Place) -> Slip:
         span,
         expected=expected_words(place.accepts),
         found=found_words(token),
-        hint=_hint(place),
+        hint=_hint(place) or _misspelt(token, place.accepts),
     )
     return Slip(diagnostic, sure=False)
+
+
+def _misspelt(token: Token | None, accepts: Collection[str]) -> str | None:
+    """The keyword that a name was probably meant to be, among those that could stand in its place."""
+    if token is None or token.type not in ("NAME", "FIELD"):
+        return None
+    possible = [text for text, terminal in keywords().items() if terminal in accepts]
+    close = get_close_matches(token.text, possible, n=1, cutoff=_CLOSE_ENOUGH)
+    return f"did you mean `{close[0]}`?" if close else None
+
+
+_CLOSE_ENOUGH = 0.7
+_CLAUSES = frozenset({"BECAUSE", "OVERRIDES", "PRIORITY", "READS"})
 
 
 def _hint(place: Place) -> str | None:
@@ -552,6 +567,7 @@ def not_a_statement(token: Token, after: Sequence[Token]) -> Diagnostic:
     hint = _STATEMENT_ADVICE.get(token.text)
     if token.type == "FIELD" and len(after) > 1 and after[1].type in _EFFECTS:
         hint = f"a rule starts with its keyword: `rule {token.text}: ...`"
+    hint = hint or _misspelt(token, STARTERS | _CLAUSES)
     return codes.NOT_A_STATEMENT.at(token.span, found=found_words(token), hint=hint)
 
 

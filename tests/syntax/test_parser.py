@@ -192,3 +192,31 @@ def test_warnings_do_not_hide_errors() -> None:
     result = parse(Source("m", text))
     assert "PL0110" in {found.code for found in result.diagnostics}
     assert len(result.diagnostics) == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("rule r: alow go", "allow"),
+        ("rul r: allow go", "rule"),
+        ('rule r: allow go if go is present\n  becuse "x"', "because"),
+        ('test "t" { when go expct deny }', "expect"),
+        ("tabel f (a: Int) { | 1 | }", "table"),
+        ("banana r: allow go", None),
+    ],
+)
+def test_a_misspelt_keyword_is_told_as_the_one_that_was_meant(text: str, meant: str | None) -> None:
+    """Where a name stands in the place of a keyword and is near to it, the hint is the keyword; far words get no guess."""
+    found = parse(Source("m.policy", f"module m\naction go\n{text}\n")).diagnostics
+    hints = [each.hint for each in found if (each.hint or "").startswith("did you mean")]
+    assert hints == ([f"did you mean `{meant}`?"] if meant else [])
+    assert found
+
+
+def test_the_comment_of_what_cannot_be_read_is_not_loose() -> None:
+    """A doc comment above a statement with an error is not told to belong to nothing; one above nothing is."""
+    broken = "module m\naction go\n## Says what r is.\nrul r: allow go\n"
+    codes = [each.code for each in parse(Source("m.policy", broken)).diagnostics]
+    assert codes == ["PL0111"]
+    loose = "module m\naction go\nrule r: allow go\n## Of nothing.\n"
+    assert [each.code for each in parse(Source("m.policy", loose)).diagnostics] == ["PL0131"]
