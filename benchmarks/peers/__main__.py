@@ -34,20 +34,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--calls", type=int, default=500, help="the most calls of a peer a round")
     parser.add_argument("--only", nargs="*", default=[], help="peers whose name holds one of these")
     parser.add_argument("--plots", type=Path, help="a folder to write SVG files to")
-    parser.add_argument("--batch", type=int, default=50_000, help="requests of a batch")
+    parser.add_argument(
+        "--batch", type=int, default=50_000, help="requests of a batch; 0: no batches"
+    )
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
-    tables = dict(_tables(given))
-    batch = _batches(given.batch)
+    tables: dict[str, list[Figure]] = {}
+    for title, table in _tables(given):
+        tables[title] = table
+        if not given.json:
+            _print(title, table)
+    batch = _batches(given.batch) if given.batch else []
     if given.plots:
         _plot(tables, given.plots)
     if given.json:
         found = {title: [asdict(figure) for figure in table] for title, table in tables.items()}
         print(json.dumps({"tables": found, "batches": [asdict(way) for way in batch]}, indent=1))
         return 0
-    for title, table in tables.items():
-        _print(title, table)
-    print(f"the refund policy, in batches{'':<25}a second   us of processor\n")
+    if batch:
+        print(f"the refund policy, in batches{'':<25}a second   us of processor\n")
     for way in batch:
         print(f"  {way.name:<50}{way.rate:>12,.0f}{way.microseconds:>14,.1f}")
     return 0
