@@ -204,8 +204,13 @@ def _cell(value: float, least: float, *, is_base: bool) -> str:
 
 
 def load() -> None:
-    """Fifty modules, each with a version in shadow and one in canary, from the store."""
-    print(f"{MODULES} modules, a canary and a shadow each")
+    """Fifty modules from the store: each with a version in canary, and then with another one in shadow, too."""
+    for title, has_shadows in (("a canary each", False), ("a canary and a shadow each", True)):
+        print(f"{MODULES} modules, {title}")
+        _load(has_shadows=has_shadows)
+
+
+def _load(*, has_shadows: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "traces.duckdb"
         with TraceStore.open(path, durability="buffered") as store:
@@ -218,20 +223,21 @@ def load() -> None:
             canary = Settings(share=500, allow_loosening=True)
             for number in range(MODULES):
                 rollouts.start(f"m{number}@1.1.0", by="bench", stage=Stage.CANARY, settings=canary)
-                rollouts.start(f"m{number}@1.2.0", by="bench")
+                if has_shadows:
+                    rollouts.start(f"m{number}@1.2.0", by="bench")
         with TraceStore.open(path, durability="buffered") as store:
-            _loaded(store)
+            _loaded(store, MODULES * (1 + has_shadows))
 
 
-def _loaded(store: TraceStore) -> None:
+def _loaded(store: TraceStore, candidates: int) -> None:
     """Load, compose every candidate, and let every module decide for the first time: by the clock and the processor."""
     watch = Watch()
     deployment = Deployment(store)
     watch.told("load, and compose what is active")
     deployment.decide(request(0, "c1"))
-    watch.told("first decision beside a canary and a shadow")
+    watch.told("first decision beside a canary")
     wrong = deployment.prepare()
-    watch.told(f"compose all {2 * MODULES - 1} other candidates")
+    watch.told(f"compose all {candidates - 1} other candidates")
     watch.sum("load and compose everything")
     for number in range(1, MODULES):
         deployment.decide(request(number, "c1"))
