@@ -276,6 +276,8 @@ class Watcher:
                     self.flush()
                 if while_pause and not self._pace.is_pause():
                     return
+                if is_beside and self._is_closed:
+                    return
                 if is_beside:
                     time.sleep(NAP_SECONDS if while_pause else self._share.rest())
 
