@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -319,3 +320,19 @@ def test_processes_agree_on_the_key_of_a_subject(tmp_path: Path) -> None:
     assert named[0] == named[1] == named[2]
     assert len(named[0]) == 80
     assert len(set(loose)) == len(loose) == 120
+
+
+def test_threads_use_the_keys_in_turn(tmp_path: Path) -> None:
+    """While one thread changes the keys, no other opens their file: closing it would lift the lock of the first."""
+    path = tmp_path / "keys"
+    one, other = KeyFile(path), KeyFile(path)
+    (key,) = one.of([Subject("a=1")])
+    found: list[object] = []
+    reading = threading.Thread(target=lambda: found.append(other.known([key.handle])))
+    with one._changing() as connection:
+        connection.execute("UPDATE keys SET named = 1")
+        reading.start()
+        reading.join(0.3)
+        assert found == []
+    reading.join()
+    assert found == [{key.handle: key.secret}]

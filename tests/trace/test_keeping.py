@@ -11,6 +11,7 @@ import pytest
 
 from policylang.trace.archive import Archive
 from policylang.trace.checkpoint import read_checkpoint
+from policylang.trace.folding import LEASE
 from policylang.trace.reading import Filter, TraceView
 from policylang.trace.replay import AsRecorded, Verdict, replay
 from policylang.trace.segments import segment_paths
@@ -185,3 +186,24 @@ def test_a_changed_export_is_found(path: Path, tmp_path: Path) -> None:
     assert not checked(to).holds
     with pytest.raises(TraceUnavailableError, match="no exported store"):
         TraceView(tmp_path, segments_of(tmp_path))
+
+
+def test_retentions_hold_whatever_clocks_say_of_their_order(path: Path) -> None:
+    """A later retention by a process whose clock is behind shortens chains further, and both are believed."""
+    with TraceStore.open(path) as store:
+        store.retain(dt.timedelta(days=400), now=NOW)
+    with TraceStore.open(path, clock=lambda: NOW.timestamp() - 20 * DAY) as behind:
+        assert behind.retain(dt.timedelta(days=200), now=NOW).records == 1
+    found = checked(path, checkpoint=True)
+    assert (found.findings, found.dropped) == ((), 9)
+
+
+def test_a_folding_that_cannot_begin_is_told(path: Path) -> None:
+    """Where the lease cannot be taken, who folds is told, and what is recorded is read as before."""
+    before = agents(path)
+    lease = segments_of(path) / LEASE
+    lease.unlink()
+    lease.mkdir()
+    with TraceStore.open(path) as store, pytest.raises(TraceUnavailableError, match="cannot fold"):
+        store.fold()
+    assert agents(path) == before
