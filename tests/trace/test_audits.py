@@ -264,6 +264,22 @@ def test_incidents(known: Known) -> None:
     assert (told, count) == (["p", "shop.refund", "plan", "clingo", "PL0701"], 2)
 
 
+def test_metrics_by_version(known: Known) -> None:
+    """What was reported of decisions adds up by metric, version and stage, `true` as one."""
+    for name, metric, value in (
+        ("small", "complaint", True), ("big", "complaint", False), ("flagged", "complaint", True),
+        ("small", "cost", "12.50"), ("small", "cost", "0.25"),
+    ):  # fmt: skip
+        known.store.write("metric", {"decision": known.ids[name], "name": metric, "value": value})
+    found = [(*row[:6], str(row[6])) for row in known.ask("metrics_by_version")]
+    assert found == [
+        ("complaint", "shop", "1.0.0", "active", 2, 2, "1.000000"),
+        ("complaint", "shop", "1.1.0", "active", 1, 1, "1.000000"),
+        ("cost", "shop", "1.0.0", "active", 1, 2, "12.750000"),
+    ]
+    assert known.ask("metrics_by_version", since="2999-01-01") == []
+
+
 def test_every_audit_runs_from_the_command_line(known: Known) -> None:
     """Each audit answers with its defaults in one of the forms, says what it asks, and is documented."""
     page = Path(__file__).parents[2].joinpath("docs/reference/audits.md").read_text("utf-8")
