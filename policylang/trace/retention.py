@@ -89,9 +89,9 @@ def plan(view: TraceView, before: str) -> Plan:
         return Plan((), 0, tuple(former.values()), ())
     _, rows = view.query(_SEGMENTS, {"before": before})
     segments = tuple(row[0] for row in rows)
-    for _, writer, last, digest, records in rows:
-        so_far = former[writer].records if writer in former else 0
-        former[writer] = Stub(writer, last, digest, so_far + records)
+    for _, writer, last, digest, _ in rows:
+        # A chain counts from one, and goes from its beginning: a plan that was made before and not carried out counts once.
+        former[writer] = Stub(writer, last, digest, last)
     needed = tuple(_needed(view, segments)) if segments else ()
     stubs = tuple(former[writer] for writer in sorted(former))
     return Plan(segments, sum(row[4] for row in rows), stubs, needed)
