@@ -104,7 +104,8 @@ def test_a_full_disk_refuses_and_keeps_what_was_acknowledged(path: Path) -> None
     assert_kept(path, said)
 
 
-@pytest.mark.parametrize("size", [20_000, pytest.param(1_100_000, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [20_000, 1_100_000])
 def test_folding_on_a_full_disk_is_refused_and_done_later(path: Path, size: int) -> None:
     """A folding that has no space is refused and leaves everything readable; with space it is done, once."""
     chance = random.Random(size)

@@ -245,6 +245,7 @@ def test_a_newer_store_is_refused(path: Path) -> None:
             list(store.records())
 
 
+@pytest.mark.slow
 def test_two_processes_fold_at_once(path: Path) -> None:
     """Foldings wait for each other, readers read meanwhile, and every record is there once."""
     with bundle() as policy, TraceStore.open(path) as store:
