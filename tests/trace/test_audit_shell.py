@@ -101,16 +101,16 @@ class Terminal:
     def until(self, text: str, *, interrupting: bool = False) -> str:
         """What it writes until a text comes; what it has written after that is kept.
 
-        Interrupting, it is asked each second: readline sees an interrupt that comes just as it begins to wait with the next
-        one only.
+        Interrupting, it is asked again after each second in which it writes nothing: readline does not see an interrupt that
+        comes just as it begins to wait.
         """
         end = time.monotonic() + 60
         while text not in self.waiting:
             assert time.monotonic() < end, self.waiting
-            if interrupting:
-                os.kill(self.process, signal.SIGINT)
             if select.select([self.number], [], [], 1)[0]:
                 self.waiting += os.read(self.number, 65536).decode()
+            elif interrupting:
+                os.kill(self.process, signal.SIGINT)
         seen, _, self.waiting = self.waiting.partition(text)
         return seen
 
@@ -137,6 +137,7 @@ def test_a_terminal_has_prompts_pages_and_a_history(path: Path, tmp_path: Path) 
         shell.until("policylang> ")
         shell.type("SELECT x\n")
         shell.until("...> ")
+        os.kill(shell.process, signal.SIGINT)
         shell.until("policylang> ", interrupting=True)
         shell.type("SELECT agent, id FROM decisions ORDER BY id;\n")
         assert shell.until("(40 rows)").count("a1") >= 13
