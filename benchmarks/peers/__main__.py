@@ -13,16 +13,20 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import plot, refund, shapes
 from benchmarks.peers.repositories import repositories
 from benchmarks.peers.timing import Absent, Figure, Peer, differences, measured
-from policylang import loads
+from policylang import Bundle, loads
 from policylang.bundle.batch import answer_lines
+from policylang.bundle.bundle import BATCH
+from policylang.evaluate.firings import Limits
+from policylang.facts.factset import FactSet
 
 OURS = "policylang (plan)"
 
@@ -106,9 +110,10 @@ def _batches(count: int) -> list[Batch]:
     """The ways through a batch, which take turns. What starting the processes takes is in neither figure."""
     requests = [refund.grid()[i % len(refund.grid())] for i in range(count)]
     texts = [json.dumps(request).encode() for request in requests]
-    few, more = min(count, 300), min(count, 2_000)
+    few, more = min(count, 300), min(count, 10 * BATCH)
     different = refund.different(more)
     plan, asp = (loads(refund.POLICY, evaluator=name) for name in ("plan", "asp"))
+    facts, unlike = ([asp.case(r).facts for r in some] for some in (requests[:more], different))
     ways: dict[str, tuple[Way, int]] = {
         "plan, dict to decision": (lambda n: plan.decide_many(requests[:n]), count),
         "plan, JSON text to decision": (lambda n: plan.decide_many(texts[:n]), count),
@@ -129,6 +134,16 @@ def _batches(count: int) -> list[Batch]:
         "clingo, in batches": (lambda n: asp.decide_many(requests[:n]), more),
         "clingo, one by one, no two alike": (lambda n: map(asp.decide, different[:n]), few),
         "clingo, in batches, no two alike": (lambda n: asp.decide_many(different[:n]), more),
+        "of it evaluation, one by one": (lambda n: _evaluated(asp, facts[:n], 1), few),
+        "of it evaluation, in batches": (lambda n: _evaluated(asp, facts[:n], BATCH), more),
+        "of it evaluation, one by one, no two alike": (
+            lambda n: _evaluated(asp, unlike[:n], 1),
+            few,
+        ),
+        "of it evaluation, in batches, no two alike": (
+            lambda n: _evaluated(asp, unlike[:n], BATCH),
+            more,
+        ),
     }
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
@@ -137,14 +152,27 @@ def _batches(count: int) -> list[Batch]:
     return [Batch(name, max(rates[name]), _cost(*ways[name])) for name in ways]
 
 
+def _evaluated(bundle: Bundle, facts: Sequence[FactSet], size: int) -> Iterator[object]:
+    """What an evaluator makes of requests that are validated, so many at once."""
+    limits = Limits()
+    for start in range(0, len(facts), size):
+        if size == 1:
+            yield bundle.evaluator.evaluate(facts[start], limits)
+        else:
+            yield from bundle.evaluator.evaluate_many(facts[start : start + size], limits)
+
+
 def _rate(way: Way, count: int) -> float:
+    """Answers a second. The first batch is not timed, of which all answers are there with the first one."""
     answers = iter(way(count))
-    next(answers)
+    first = BATCH if count > 2 * BATCH else 1
+    made = sum(1 for _ in islice(answers, first))
     began = time.perf_counter()
     left = sum(1 for _ in answers)
-    if left != count - 1:
-        sys.exit(f"error: {left + 1} answers to {count} requests")
-    return left / (time.perf_counter() - began)
+    passed = time.perf_counter() - began
+    if made + left != count:
+        sys.exit(f"error: {made + left} answers to {count} requests")
+    return left / passed
 
 
 def _cost(way: Way, count: int) -> float:
