@@ -9,52 +9,11 @@ import pytest
 from policylang.bundle.loading import check_sources
 from policylang.diagnostics import Severity, Source
 from policylang.syntax.lexer import read_tokens
+from tests.semantics.test_whole_module import REFUNDS
 
-TEXT = """module refunds version "1.4.0"
-use std.approvals
-enum Tier normalize trim, lower { free, pro ("professional"), enterprise }
-type Usd = Decimal(2) in 0.00 .. 1_000_000.00 normalize currency
-fact agent { id: String key, scopes: Set[String], role: String? }
-fact customer {
-  id:       String
-  tier:     Tier
-  age_days: Int in 0 ..
-  flagged:  Bool = false
-}
-facts linked   { a: String, b: String }
-facts reported { customer: String, by: String }
-action refund { customer_id: String, amount: Usd, reason: String? }
-param auto_limit: Usd = 200.00
-table refund_cap (tier: Tier, cap: Usd) {
-  | free       |    50.00 |
-  | enterprise | 5_000.00 |
-}
-define suspicious(C) if reported(customer: C)
-define suspicious(C) if linked(C, D) and suspicious(D)
-rule small_refund: allow refund
-  if agent.scopes has "refunds:write"
-  and refund.amount <= auto_limit
-  and refund_cap(tier: customer.tier, cap: Cap) and refund.amount <= Cap
-  because "a refund of {refund.amount} is within {auto_limit}"
-rule large_refund: require approval(by: "manager", within: 4 hours) for refund
-  if agent.scopes has "refunds:write" and refund.amount > auto_limit
-rule fraud: deny refund
-  if suspicious(refund.customer_id) or customer.flagged
-rule board_exception: allow refund
-  if approvals.granted("board") overrides fraud
-limit weekly_refunds: refund to 3 per refund.customer_id in 7 days
-never pay_a_flagged_customer: allow refund if customer.flagged and not approvals.granted("board")
+TEXT = f"""{REFUNDS}
 decision queue: String default "general"
 rule vip: set queue = "vip" if customer.tier == enterprise priority 2
-fixture support_bot {
-  agent { id: "bot-7", scopes: ["refunds:write"] }
-  customer { id: "c1", tier: pro, age_days: 400 }
-}
-test "a small refund pays out" {
-  given { use support_bot }
-  when refund { customer_id: "c1", amount: 48.00 }
-  expect allow by small_refund
-}
 """
 
 LEFT_OUT_IN_PLACES = {"enterprise", "C"}

@@ -9,12 +9,19 @@ import pytest
 
 from policylang.bundle.loading import loads
 from policylang.facts.factset import FactSet, Row
+from policylang.facts.values import Value
 from policylang.semantics.program import Apply, Bind, Literal, Operation, Test, Variable
 from tests.reference.compare import differences
 from tests.reference.generator import NOW, Case
 
 HUGE = 10**40
 LONG = 10**36
+
+
+def asked(**facts: list[Value]) -> FactSet:
+    """A request for `act` with facts of one column."""
+    rows = {f"m.{name}": tuple(Row(i, (v,)) for i, v in enumerate(facts[name])) for name in facts}
+    return FactSet("m.act", NOW, {"m.act": (Row(0, ()),), "now": (Row(0, (NOW,)),), **rows})
 
 
 @pytest.mark.parametrize(
@@ -75,17 +82,9 @@ def test_every_evaluator_answers_as_the_reference(rule: str) -> None:
     """A policy on which an evaluator once differed is answered by all of them as by the reference."""
     declared = "facts d { a: Decimal(0) }\nfacts e { a: Int }\nfacts f { a: Decimal(2) }\nfacts g { z: String }\nfacts h { a: Decimal(0) }\nfact one { a: Decimal(2) }\naction act {}"
     program = loads(f"module m\n{declared}\nrule r: {rule}").program
-    rows = {
-        "m.act": (Row(0, ()),),
-        "m.e": (Row(0, (0,)), Row(1, (HUGE,)), Row(2, (1,)), Row(3, (LONG,))),
-        "m.f": (Row(0, (Decimal("1.00"),)),),
-        "m.h": (Row(0, (Decimal(LONG),)),),
-        "m.d": (Row(0, (Decimal(LONG),)),),
-        "m.g": (Row(0, ("Nowhere",)),),
-        "m.one": (Row(0, (Decimal("1.00"),)),),
-        "now": (Row(0, (NOW,)),),
-    }
-    assert not list(differences(Case(program, {}, (FactSet("m.act", NOW, rows),))))
+    one, long = Decimal("1.00"), Decimal(LONG)
+    given = asked(e=[0, HUGE, 1, LONG], f=[one], h=[long], d=[long], g=["Nowhere"], one=[one])
+    assert not list(differences(Case(program, {}, (given,))))
 
 
 @pytest.mark.parametrize(
@@ -112,14 +111,8 @@ def test_equalities_may_all_bind(body: str) -> None:
     rule = program.rules[0]
     tied = replace(rule, body=tuple(map(_as_binding, rule.body)))
     assert tied != rule
-    rows = {
-        "m.act": (Row(0, ()),),
-        "m.e": (Row(0, (7,)),),
-        "m.g": (Row(0, ("Nowhere",)),),
-        "now": (Row(0, (NOW,)),),
-    }
-    given = Case(replace(program, rules=(tied,)), {}, (FactSet("m.act", NOW, rows),))
-    assert not list(differences(given))
+    given = asked(e=[7], g=["Nowhere"])
+    assert not list(differences(Case(replace(program, rules=(tied,)), {}, (given,))))
 
 
 def _as_binding(literal: Literal) -> Literal:
